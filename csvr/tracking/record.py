@@ -1,0 +1,54 @@
+"""Every step of the workflow is a Sacred run: config, seed, sources, git state, host, output and metrics."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch  # noqa: F401  (Sacred seeds torch only if it is imported when the run starts)
+from sacred import SETTINGS, Experiment
+from sacred.observers import FileStorageObserver
+from sacred.run import Run
+
+SETTINGS.CAPTURE_MODE = "sys"
+SETTINGS.HOST_INFO.INCLUDE_GPU_INFO = False  # shells out to nvidia-smi on every start
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[str, Any], runs: Path) -> Any:
+    """Run `main(config, run)` as one Sacred run called `name`, stored under `runs`.
+
+    Args:
+        name: Step name, e.g. "pretrain".
+        main: Does the work. `run._id` is the run id to write into the declared output, `run.log_scalar`
+            records a metric over time. Whatever it returns becomes the run's result (plain JSON types only).
+        config: Effective configuration, plain JSON types; `config["seed"]` seeds random, numpy and torch.
+        runs: Folder of the file-storage observer.
+
+    Returns:
+        What `main` returned.
+
+    Raises:
+        Whatever `main` raises; the run is then recorded as FAILED (INTERRUPTED for KeyboardInterrupt).
+    """
+    experiment = Experiment(name, base_dir=str(ROOT), save_git_info=(ROOT / ".git").exists())
+    for source in sorted((ROOT / "csvr").rglob("*.py")):
+        experiment.add_source_file(str(source))
+    experiment.observers.append(FileStorageObserver(runs))
+    experiment.logger = logging.getLogger(f"csvr.{name}")
+    experiment.add_config(config)
+
+    @experiment.main
+    def _(_run: Run) -> Any:
+        return main(config, _run)
+
+    return experiment.run(options={"--loglevel": "WARNING"}).result
+
+
+def log_to_stderr() -> None:
+    """Plain, timestamped progress lines: readable in a terminal and in a rule's log."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
