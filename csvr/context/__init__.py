@@ -1,0 +1,1 @@
+"""Context branch: clip and I-frame encoders, projection heads, MI-InfoNCE."""

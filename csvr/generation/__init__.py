@@ -1,0 +1,1 @@
+"""Video generating branch: TGANv2 generator, discriminator and losses."""

@@ -1,0 +1,188 @@
+"""TGANv2 video generator (Saito et al. 2020) whose latent vector is replaced by the integrated feature f_i."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Pyramid(NamedTuple):
+    """Clips of growing resolution and shrinking frame rate, with the indices of their frames in the full clip."""
+
+    clips: list[Tensor]
+    frames: list[Tensor]
+
+
+class ConvLSTM(nn.Module):
+    """Convolutional LSTM with 3×3 kernels and no peepholes (Shi et al. 2015), zero initial state.
+
+    i, f, o = sigmoid(W_x x + W_h h + b), g = tanh(...), c' = f·c + i·g, h' = o·tanh(c').
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.input = nn.Conv2d(channels, 4 * channels, 3, padding=1)
+        self.hidden = nn.Conv2d(channels, 4 * channels, 3, padding=1, bias=False)
+
+    def forward(self, inputs: Tensor, frames: int) -> Tensor:
+        """Inputs (N, t, C, H, W) of the first t ≤ frames steps, zeros after → states (N, frames, C, H, W)."""
+        n, steps = inputs.shape[:2]
+        driven = self.input(inputs.flatten(0, 1)).unflatten(0, (n, steps))
+        idle = self.input.bias.view(1, -1, 1, 1)  # type: ignore[union-attr]  # a zero input leaves the bias
+        cell = hidden = torch.zeros_like(inputs[:, 0])
+        states = []
+        for k in range(frames):
+            gates = (driven[:, k] if k < steps else idle) + (self.hidden(hidden) if k else 0)
+            i, f, o, g = gates.chunk(4, 1)
+            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+            hidden = o.sigmoid() * cell.tanh()
+            states.append(hidden)
+        return torch.stack(states, 1)
+
+
+class GenBlock(nn.Module):
+    """BN–ReLU–up×2–conv3×3–BN–ReLU–conv3×3 plus a 1×1 shortcut; (N, C, H, W) → (N, C', 2H, 2W)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.BatchNorm2d(in_channels), nn.BatchNorm2d(out_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        main = self.conv1(_double(F.relu(self.norm1(features))))
+        main = self.conv2(F.relu(self.norm2(main)))
+        return main + _double(self.shortcut(features))  # a 1×1 convolution commutes with nearest up-sampling
+
+
+class VideoGenerator(nn.Module):
+    """f_i → start map → ConvLSTM → residual blocks with a renderer at each of the last levels.
+
+    Sizes are start_size·2^b for b = blocks_before_first_render … len(channels). The published 192-pixel network is
+    start_size 3, clstm_channels 1024, channels (512, 256, 128, 64, 32, 32), blocks_before_first_render 3; 112 pixels
+    are start_size 7 and four blocks. Batch norm runs over the frames of all clips, as 2D images.
+
+    Args:
+        in_channels: Channels of f_i.
+        frames: Frames of the clip.
+        start_size: Height and width of the start map.
+        clstm_channels: Channels of the start map and the ConvLSTM.
+        channels: Output channels of the blocks, each doubling the size.
+        blocks_before_first_render: Blocks below the first renderer, 1 … len(channels).
+        noise_channels: Noise concatenated to f_i, may be 0.
+        time: Use of f_i's time axis. "mean": averaged, input of step 0 alone, zeros after (TGANv2). "inject":
+            interpolated to `frames`, one step each.
+        subsample: In training keep every second frame between levels, with a random offset common to the batch.
+
+    Raises:
+        ValueError: Unknown time or no level.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        frames: int = 16,
+        start_size: int = 7,
+        clstm_channels: int = 1024,
+        channels: Sequence[int] = (512, 256, 128, 64),
+        blocks_before_first_render: int = 1,
+        noise_channels: int = 0,
+        time: str = "mean",
+        subsample: bool = True,
+    ) -> None:
+        super().__init__()
+        if time not in ("mean", "inject"):
+            raise ValueError(f"time must be mean or inject, not {time!r}")
+        if not 1 <= blocks_before_first_render <= len(channels):
+            raise ValueError(
+                f"blocks_before_first_render must be 1 … {len(channels)}, not {blocks_before_first_render}"
+            )
+        self.frames, self.start_size, self.time, self.subsample = frames, start_size, time, subsample
+        self.noise_channels, self.first = noise_channels, blocks_before_first_render
+        self.sizes = [start_size * 2**b for b in range(self.first, len(channels) + 1)]
+        self.start = nn.Conv2d(in_channels + noise_channels, clstm_channels, 1)
+        self.clstm = ConvLSTM(clstm_channels)
+        self.blocks = nn.ModuleList(map(GenBlock, (clstm_channels, *channels), channels))
+        self.renderers = nn.ModuleList(
+            nn.Sequential(nn.BatchNorm2d(c), nn.ReLU(), nn.Conv2d(c, 3, 3, padding=1), nn.Tanh())
+            for c in channels[self.first - 1 :]
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias) if module.bias is not None else None
+        for block in self.blocks:
+            for convolution in (block.conv1, block.conv2):
+                nn.init.xavier_uniform_(convolution.weight, gain=2**0.5)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, noise: Tensor | None = None, all_levels: bool = False) -> Pyramid:
+        """Generate.
+
+        Args:
+            features: f_i (N, in_channels, t, h, w); space is average-pooled to the start map.
+            noise: (N, noise_channels); None draws from U[−1, 1] in training and takes zeros in evaluation.
+            all_levels: In evaluation render every level instead of the last one.
+
+        Returns:
+            Clips (N, 3, T_l, H_l, W_l) in (−1, 1), smallest first, and their frame indices. Training: all levels,
+            sub-sampled. Evaluation: all frames of the last level (or of each with all_levels).
+        """
+        n = len(features)
+        steps = self.frames if self.time == "inject" else 1
+        features = F.adaptive_avg_pool3d(features, (None, self.start_size, self.start_size))
+        if steps == 1:
+            features = features.mean(2, keepdim=True)
+        elif features.shape[2] != steps:
+            size = (steps, self.start_size, self.start_size)
+            features = F.interpolate(features, size=size, mode="trilinear", align_corners=False)
+        if noise is None:
+            noise = features.new_zeros(n, self.noise_channels)
+            noise = torch.rand_like(noise) * 2 - 1 if self.training else noise
+        noise = noise[:, :, None, None, None].expand(-1, -1, *features.shape[2:])
+        start = self.start(torch.cat([features, noise], 1).transpose(1, 2).flatten(0, 1))
+        images = self.clstm(start.unflatten(0, (n, steps)), self.frames).flatten(0, 1)
+        frames = torch.arange(self.frames)
+        pyramid = Pyramid([], [])
+        for b, block in enumerate(self.blocks, start=1):
+            if b > self.first and self.training and self.subsample and len(frames) > 1:
+                offset = int(torch.randint(2, ()))
+                images = images.unflatten(0, (n, len(frames)))[:, offset::2].flatten(0, 1)
+                frames = frames[offset::2]
+            images = block(images)
+            if b == len(self.blocks) or (b >= self.first and (self.training or all_levels)):
+                clip = self.renderers[b - self.first](images).unflatten(0, (n, len(frames)))
+                pyramid.clips.append(clip.transpose(1, 2))
+                pyramid.frames.append(frames)
+        return pyramid
+
+
+def real_pyramid(clip: Tensor, sizes: Sequence[int], frames: Sequence[Tensor]) -> list[Tensor]:
+    """Real counterpart of a generated pyramid: the same frames, average-pooled to the same sizes.
+
+    Args:
+        clip: (N, 3, T, H, H).
+        sizes: Height = width of each level, each dividing H.
+        frames: Indices of the frames of each level.
+
+    Returns:
+        Clips (N, 3, T_l, size, size).
+
+    Raises:
+        ValueError: The clip is not square, a size does not divide it, or the lists differ in length.
+    """
+    if len(sizes) != len(frames) or clip.shape[3] != clip.shape[4] or any(clip.shape[4] % size for size in sizes):
+        raise ValueError(f"cannot pool a clip {tuple(clip.shape)} to sizes {list(sizes)} for {len(frames)} levels")
+    pooled = []
+    for size, index in zip(sizes, frames, strict=True):
+        factor = clip.shape[4] // size
+        pooled.append(F.avg_pool3d(clip[:, :, index.to(clip.device)], (1, factor, factor)))
+    return pooled
+
+
+def _double(images: Tensor) -> Tensor:
+    return F.interpolate(images, scale_factor=2.0, mode="nearest")

@@ -1,0 +1,1 @@
+"""Fusion of dynamic and static features into f_i."""

@@ -1,0 +1,127 @@
+"""Integration layer: the dynamic feature f_d denormalises the static feature f_s, an attention mask blends both."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MODES: Final = ("adain_mask", "adain", "mask", "concat", "add")
+
+
+def instance_normalise(features: Tensor, eps: float = 1e-5) -> Tensor:
+    """Zero mean and unit (biased) variance per sample and channel over all further axes; statistics in float32 or
+    better, result in the input's type. (N, C, ...) → the same."""
+    wide = features if features.dtype == torch.float64 else features.float()
+    variance, mean = torch.var_mean(wide.flatten(2), dim=2, correction=0)
+    shape = features.shape[:2] + (1,) * (features.ndim - 2)
+    normal: Tensor = (wide - mean.view(shape)) * (variance + eps).rsqrt().view(shape)
+    return normal.to(features.dtype)
+
+
+class IntegrationLayer(nn.Module):
+    """f_i from f_s and f_d (CSVR Fig. 2; AdaIN in SPADE's form, Park et al. 2019; mask as in FaceShifter, Li et al. 2020).
+
+        f̄_s = (f_s − μ)/σ          per sample and channel over (t, h, w)
+        D   = (1 + γ(f_d)) · f̄_s + β(f_d)
+        M   = sigmoid(conv3×3×3(f̄_s))
+        f_i = M · D + (1 − M) · f_s
+
+    γ and β are linear in f_d (1×1×1 convolutions). A time axis of f_d is interpolated to f_s's, so they vary over
+    time; without a spatial axis they are constant over space.
+
+    Scales. Averaged over the map, f̄_s is 0, so the pooled f_i carries motion through β alone and context through
+    (1 − M)·f_s alone. Raw features would let the one with the larger spread between clips drown the other. Hence, by
+    default, f_d and the f_s of the blend are standardised per channel by batch norm without affine parameters
+    (a per-sample norm would keep what all clips share dominant), and β starts with weights of variance 1/C_d, so
+    that β(f_d) has unit variance, as f_s has: at mask_bias 0 both weigh about one half. γ starts at 0 (D = f̄_s + β).
+    A pooled f_d (N, C_d) is standardised by its spread between clips, one with a time axis by that over all steps.
+
+    Args:
+        channels: Channels of f_s and of f_i.
+        motion_channels: Channels of f_d.
+        mode: "adain_mask": as above. "adain": f_i = D. "mask": D is replaced by a projection of f_d.
+            "concat": 1×1×1 convolution of [f_s, f_d]. "add": f_s plus a projection of f_d.
+        mask_bias: Initial bias of the mask convolution; above 0 the blend starts towards D.
+        mask_per_channel: One mask a channel instead of one in all.
+        normalize_motion: Standardise f_d.
+        normalize_static: Standardise the f_s that enters the blend, the concatenation or the sum.
+
+    Raises:
+        ValueError: Unknown mode.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        motion_channels: int,
+        mode: str = "adain_mask",
+        mask_bias: float = 0.0,
+        mask_per_channel: bool = False,
+        normalize_motion: bool = True,
+        normalize_static: bool = True,
+    ) -> None:
+        super().__init__()
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+        self.mode = mode
+        self.motion_norm = nn.BatchNorm3d(motion_channels, affine=False) if normalize_motion else nn.Identity()
+        self.static_norm = nn.BatchNorm3d(channels, affine=False) if normalize_static else nn.Identity()
+        self.gamma = _linear(motion_channels, channels) if mode in ("adain_mask", "adain") else None
+        if self.gamma is not None:
+            nn.init.zeros_(self.gamma.weight)
+        self.beta = _linear(motion_channels + (channels if mode == "concat" else 0), channels)
+        self.mask: nn.Conv3d | None = None
+        if mode in ("adain_mask", "mask"):
+            self.mask = nn.Conv3d(channels, channels if mask_per_channel else 1, 3, padding=1)
+            nn.init.constant_(self.mask.bias, mask_bias)  # type: ignore[arg-type]
+
+    def forward(self, static: Tensor, motion: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Fuse.
+
+        Args:
+            static: f_s (N, C, t, h, w).
+            motion: f_d (N, C_d), (N, C_d, t') or (N, C_d, t', h', w').
+
+        Returns:
+            f_i (N, C, t, h, w) and M (N, 1 or C, t, h, w) in (0, 1), or None for a mode without mask.
+
+        Raises:
+            ValueError: f_s is not 5-D or f_d has another number of axes.
+        """
+        if static.ndim != 5 or motion.ndim not in (2, 3, 5):
+            raise ValueError(f"f_s must be 5-D and f_d 2-, 3- or 5-D, not {static.ndim}-D and {motion.ndim}-D")
+        if motion.ndim < 5:
+            motion = motion.reshape(*motion.shape[:2], -1, 1, 1)
+        motion, kept = self.motion_norm(motion), self.static_norm(static)
+        if self.mode == "concat":
+            spread = _resize(motion, static).expand(-1, -1, *static.shape[2:])
+            return self.beta(torch.cat([kept, spread], 1)), None
+        beta = _resize(self.beta(motion), static)
+        if self.mode == "add":
+            return kept + beta, None
+        normal = instance_normalise(static)
+        gamma = 0.0 if self.gamma is None else _resize(self.gamma(motion), static)
+        denormalised = beta if self.mode == "mask" else (1 + gamma) * normal + beta
+        if self.mask is None:
+            return denormalised, None
+        mask = torch.sigmoid(self.mask(normal))
+        return mask * denormalised + (1 - mask) * kept, mask
+
+
+def _linear(inputs: int, outputs: int) -> nn.Conv3d:
+    """1×1×1 convolution that keeps unit variance: weights of variance 1/inputs, bias 0."""
+    layer = nn.Conv3d(inputs, outputs, 1)
+    nn.init.normal_(layer.weight, std=inputs**-0.5)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def _resize(motion: Tensor, static: Tensor) -> Tensor:
+    """Trilinear interpolation to f_s's (t, h, w); an axis of length 1 stays, to be broadcast."""
+    size = [to if have > 1 else 1 for have, to in zip(motion.shape[2:], static.shape[2:], strict=True)]
+    if list(motion.shape[2:]) == size:
+        return motion
+    return F.interpolate(motion, size=size, mode="trilinear", align_corners=False)

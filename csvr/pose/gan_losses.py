@@ -1,0 +1,72 @@
+"""Adversarial losses by name and the pose reconstruction loss."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ADVERSARIAL: Final = ("nonsaturating", "lsgan", "hinge")
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, kind: str = "nonsaturating") -> Tensor:
+    """Loss of a discriminator on logits a of any shape; each term is a mean over all of them.
+
+    - "nonsaturating": softplus(−a_real) + softplus(a_fake) (Goodfellow et al. 2014)
+    - "lsgan": ½(a_real − 1)² + ½a_fake² (Mao et al. 2017)
+    - "hinge": max(0, 1 − a_real) + max(0, 1 + a_fake) (Miyato et al. 2018)
+
+    Raises:
+        ValueError: Unknown kind.
+    """
+    _check(kind)
+    if kind == "nonsaturating":
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+    if kind == "lsgan":
+        return ((real - 1).square().mean() + fake.square().mean()) / 2
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def generator_loss(fake: Tensor, kind: str = "nonsaturating") -> Tensor:
+    """Loss of a generator on the logits of its samples, a mean: softplus(−a), ½(a − 1)² or −a.
+
+    Raises:
+        ValueError: Unknown kind.
+    """
+    _check(kind)
+    if kind == "nonsaturating":
+        return F.softplus(-fake).mean()
+    if kind == "lsgan":
+        return (fake - 1).square().mean() / 2
+    return -fake.mean()
+
+
+def pose_reconstruction(predicted: Tensor, target: Tensor, visible: Tensor, kind: str = "l1") -> Tensor:
+    """Mean absolute (or smooth L1) error over the coordinates of visible target joints.
+
+    Args:
+        predicted: (N, T, K, 2).
+        target: (N, T, K, 2), finite also where not visible.
+        visible: (N, T, K) bool, confidence of the target joint > 0.
+        kind: "l1" or "smooth_l1" (quadratic below an error of 1).
+
+    Returns:
+        Scalar ≥ 0; 0, still with a gradient function, when nothing is visible.
+
+    Raises:
+        ValueError: Unknown kind or shapes that differ.
+    """
+    if kind not in ("l1", "smooth_l1"):
+        raise ValueError(f"kind must be l1 or smooth_l1, not {kind!r}")
+    if predicted.shape != target.shape or visible.shape != target.shape[:-1]:
+        raise ValueError(f"shapes differ: {[tuple(t.shape) for t in (predicted, target, visible)]}")
+    error = (F.l1_loss if kind == "l1" else F.smooth_l1_loss)(predicted, target, reduction="none")
+    weight = visible.to(error.dtype)[..., None].expand_as(error)
+    return (error * weight).sum() / torch.clamp(weight.sum(), min=1)
+
+
+def _check(kind: str) -> None:
+    if kind not in ADVERSARIAL:
+        raise ValueError(f"kind must be one of {', '.join(ADVERSARIAL)}, not {kind!r}")
