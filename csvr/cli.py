@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from csvr.errors import UserError
+from csvr.tracking.record import log_to_stderr
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -21,6 +22,27 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     result.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the Sacred runs (default: runs)")
     result.add_argument("--threads", type=int, default=1, help="CPU threads to compute with (default: 1)")
     return result
+
+
+def shard_parser(description: str | None) -> argparse.ArgumentParser:
+    """The parser of a command that extracts one shard of a data set's videos."""
+    result = parser(description)
+    result.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
+    result.add_argument("--shard", type=shard, default=(0, 1), metavar="K/N", help="take every N-th video from K")
+    result.add_argument("--short-side", type=int, required=True, help="pixels of the stored images' shorter side")
+    result.add_argument("--output", type=Path, required=True, help="shard file (safetensors)")
+    return result
+
+
+def shard(text: str) -> tuple[int, int]:
+    """The value of a `--shard` flag: "K/N" with 0 <= K < N."""
+    try:
+        number, count = map(int, text.split("/"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form K/N, e.g. 0/4") from error
+    if not 0 <= number < count:
+        raise argparse.ArgumentTypeError(f"{text!r}: needs 0 <= K < N")
+    return number, count
 
 
 def parameters(text: str) -> dict[str, Any]:
@@ -36,6 +58,7 @@ def parameters(text: str) -> dict[str, Any]:
 
 def run(main: Callable[[], None]) -> None:
     """Call `main`; a UserError ends the process with its message alone and exit code 2."""
+    log_to_stderr()
     try:
         main()
     except UserError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.video.resnet import BasicBlock, Bottleneck, Conv2Plus1D, Conv3DNoTemporal, Conv3DSimple
 
@@ -82,7 +83,8 @@ class ResNet3D(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         """(N, in_channels, T, H, W) → feature map (N, out_channels, t, h, w), not negative."""
-        features: Tensor = self.pool(self.stem(clip))
+        # Channels-last convolutions are about twice as fast on CPU; later layers inherit the layout.
+        features: Tensor = self.pool(self.stem(clip.contiguous(memory_format=torch.channels_last_3d)))
         for name in self.stages:
             features = self.get_submodule(name)(features)
         return features

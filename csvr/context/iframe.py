@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
@@ -60,6 +61,7 @@ class IFrameEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) → (N, out_channels), the globally averaged map."""
+        image = image.contiguous(memory_format=torch.channels_last)  # faster on CPU, as in the clip encoder
         features: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         for name in self.stages:
             features = self.get_submodule(name)(features)

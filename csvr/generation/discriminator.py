@@ -69,5 +69,7 @@ class VideoDiscriminator(nn.Module):
         """
         if len(clips) != len(self.nets):
             raise ValueError(f"{len(clips)} clips for {len(self.nets)} levels")
+        layout = torch.channels_last_3d  # about twice as fast on CPU
+        clips = [clip.contiguous(memory_format=layout) for clip in clips]
         pooled = [net(clip).flatten(2).sum(2) for net, clip in zip(self.nets, clips, strict=True)]
         return torch.cat([head(feature) for head, feature in zip(self.heads, pooled, strict=True)], 1)

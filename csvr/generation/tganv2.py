@@ -55,9 +55,10 @@ class GenBlock(nn.Module):
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        main = self.conv1(_double(F.relu(self.norm1(features))))
+        main = _double_and_convolve(F.relu(self.norm1(features)), self.conv1)
         main = self.conv2(F.relu(self.norm2(main)))
-        return main + _double(self.shortcut(features))  # a 1×1 convolution commutes with nearest up-sampling
+        # A 1×1 convolution commutes with nearest up-sampling.
+        return main + F.interpolate(self.shortcut(features), scale_factor=2.0, mode="nearest")
 
 
 class VideoGenerator(nn.Module):
@@ -146,6 +147,7 @@ class VideoGenerator(nn.Module):
         noise = noise[:, :, None, None, None].expand(-1, -1, *features.shape[2:])
         start = self.start(torch.cat([features, noise], 1).transpose(1, 2).flatten(0, 1))
         images = self.clstm(start.unflatten(0, (n, steps)), self.frames).flatten(0, 1)
+        images = images.contiguous(memory_format=torch.channels_last)  # faster on CPU
         frames = torch.arange(self.frames)
         pyramid = Pyramid([], [])
         for b, block in enumerate(self.blocks, start=1):
@@ -184,5 +186,12 @@ def real_pyramid(clip: Tensor, sizes: Sequence[int], frames: Sequence[Tensor]) -
     return pooled
 
 
-def _double(images: Tensor) -> Tensor:
-    return F.interpolate(images, scale_factor=2.0, mode="nearest")
+def _double_and_convolve(images: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """Nearest up-sampling by 2, then a padded 3×3 convolution, as one transposed convolution.
+
+    Both are linear: the 4×4 kernel is the mirrored 3×3 one convolved with the 2×2 ones of the up-sampling. It takes
+    4 products a pixel instead of 9 and no large intermediate image.
+    """
+    kernel = convolution.weight.flip(2, 3).transpose(0, 1)
+    kernel = 4 * F.avg_pool2d(F.pad(kernel, (1, 1, 1, 1)), 2, stride=1)
+    return F.conv_transpose2d(images, kernel, convolution.bias, stride=2, padding=1)

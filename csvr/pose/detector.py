@@ -1,0 +1,199 @@
+"""OpenPifPaf's network and decoder, called on batches of frames without its data loader.
+
+OpenPifPaf (AGPL-3.0, https://github.com/openpifpaf/openpifpaf) is used as a library and imported only when a
+function here is called: csvr can be imported where it isn't installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from csvr.errors import UserError
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's statistics, with which OpenPifPaf normalises RGB in 0–1."""
+
+PADDING = (124, 116, 104)
+"""RGB that OpenPifPaf pads with: the mean above."""
+
+MULTIPLE = 16
+"""Frames are padded to a multiple of this plus one, as OpenPifPaf's Predictor does at batch size 1."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One detection: keypoints (17, 3) = x, y in pixels of the frame given, confidence (0 = missing); score 0–1."""
+
+    points: NDArray[np.float32]
+    score: float
+
+
+def padding(size: int) -> tuple[int, int]:
+    """Pixels to add before and after `size` pixels: together up to the next multiple of 16, plus one."""
+    total = -(-(size - 1) // MULTIPLE) * MULTIPLE + 1 - size
+    return total // 2, total - total // 2
+
+
+def to_batch(frames: NDArray[np.uint8]) -> torch.Tensor:
+    """Frames as the network wants them.
+
+    Args:
+        frames: RGB, shape (N, H, W, 3), uint8.
+
+    Returns:
+        Padded and normalised, float32, shape (N, 3, H', W') with H' and W' multiples of 16 plus one.
+    """
+    count, height, width, _ = frames.shape
+    (top, bottom), (left, right) = padding(height), padding(width)
+    canvas = np.empty((count, top + height + bottom, left + width + right, 3), dtype=np.uint8)
+    canvas[:] = PADDING
+    canvas[:, top : top + height, left : left + width] = frames
+    x = torch.from_numpy(canvas).permute(0, 3, 1, 2).to(torch.float32)  # stays channels-last in memory
+    std = torch.tensor(STD).view(3, 1, 1) * 255
+    return x.sub_(torch.tensor(MEAN).view(3, 1, 1) * 255).div_(std)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checkpoint_file(checkpoint: str) -> Path:
+    """The local file of a checkpoint.
+
+    Args:
+        checkpoint: Path of a file, or a name that OpenPifPaf publishes ("shufflenetv2k16"); the latter is
+            downloaded into torch's cache once, and checked against the hash in its file name.
+
+    Raises:
+        UserError: Neither a file nor a published name, or the download failed.
+    """
+    import openpifpaf
+
+    if Path(checkpoint).is_file():
+        return Path(checkpoint)
+    url = openpifpaf.CHECKPOINT_URLS.get(checkpoint)
+    if not isinstance(url, str):
+        names = sorted(name for name, value in openpifpaf.CHECKPOINT_URLS.items() if isinstance(value, str))
+        raise UserError(f"checkpoint {checkpoint!r} is neither a file nor one of OpenPifPaf's: {', '.join(names)}")
+    target = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest = re.search(r"-([0-9a-f]{8})\.pkl$", url)
+        try:
+            torch.hub.download_url_to_file(url, str(target), digest and digest[1], progress=False)
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"checkpoint {checkpoint!r}: {url} can't be downloaded ({error}); "
+                f"put the file at {target}, or give the path of a checkpoint"
+            ) from error
+    return target
+
+
+def load(file: Path, pinned: str | None) -> Any:
+    """The network of a checkpoint file, on the CPU, ready for inference.
+
+    OpenPifPaf's checkpoints are pickles, and a pickle can run any code. So the file's hash is compared
+    before it is opened.
+
+    Args:
+        file: The checkpoint.
+        pinned: Expected SHA-256.
+
+    Raises:
+        UserError: The hash differs, or the file is no checkpoint of OpenPifPaf.
+    """
+    import openpifpaf
+
+    found = sha256(file)
+    if pinned is None or pinned.lower() != found:
+        raise UserError(
+            f"{file}: SHA-256 is {found}, pinned is {pinned}; not opened. "
+            "If you trust the file, set `sha256` to its hash"
+        )
+    content = torch.load(file, map_location="cpu", weights_only=False)
+    if not isinstance(content, dict) or "model" not in content:
+        raise UserError(f"{file}: no OpenPifPaf checkpoint (no entry 'model')")
+    net = content["model"]
+    openpifpaf.network.model_migration.model_migration(net)
+    return net.eval()
+
+
+def set_thresholds(values: Mapping[str, float | bool]) -> None:
+    """Set OpenPifPaf's decoder thresholds; they are global to the process and read when it decodes.
+
+    Args:
+        values: Any of seed, cif, caf, keypoint, keypoint_rel, instance (0–1) and force_complete (bool); those
+            not named keep OpenPifPaf's defaults.
+
+    Raises:
+        UserError: A name is unknown.
+    """
+    import openpifpaf  # noqa: F401  (loads the C++ classes)
+
+    decoder, utils = torch.classes.openpifpaf_decoder, torch.classes.openpifpaf_decoder_utils
+
+    def keypoint(value: float) -> None:
+        decoder.CifCaf.set_keypoint_threshold(value)
+        utils.NMSKeypoints.set_keypoint_threshold(value)
+
+    setters = {
+        "seed": utils.CifSeeds.set_threshold,
+        "cif": utils.CifHr.set_threshold,
+        "caf": utils.CafScored.set_default_score_th,
+        "keypoint": keypoint,
+        "keypoint_rel": decoder.CifCaf.set_keypoint_threshold_rel,
+        "instance": utils.NMSKeypoints.set_instance_threshold,
+        "force_complete": decoder.CifCaf.set_force_complete,
+    }
+    unknown = sorted(set(values) - set(setters))
+    if unknown:
+        raise UserError(f"decoder: unknown threshold {', '.join(unknown)}; known are {', '.join(setters)}")
+    for name, value in values.items():
+        setters[name](value)
+
+
+class Detector:
+    """Finds people in batches of frames with one network.
+
+    Args:
+        net: OpenPifPaf network, e.g. from `load`; switched to evaluation.
+        thresholds: See `set_thresholds`.
+    """
+
+    def __init__(self, net: Any, thresholds: Mapping[str, float | bool] | None = None) -> None:
+        import openpifpaf
+
+        set_thresholds(thresholds or {})
+        self._net = net.eval().to(memory_format=torch.channels_last)
+        self._decoder = openpifpaf.decoder.factory(net.head_metas)
+
+    def __call__(self, frames: NDArray[np.uint8]) -> list[list[Person]]:
+        """The people in each frame.
+
+        Args:
+            frames: RGB, shape (N, H, W, 3), uint8.
+
+        Returns:
+            N lists, each most confident person first.
+        """
+        offset = np.array([padding(frames.shape[2])[0], padding(frames.shape[1])[0]], dtype=np.float32)
+        found = self._decoder.batch(self._net, to_batch(frames))
+        return [sorted((_person(a, offset) for a in people), key=lambda p: -p.score) for people in found]
+
+
+def _person(annotation: Any, offset: NDArray[np.float32]) -> Person:
+    points = annotation.data.astype(np.float32).copy()
+    points[:, :2] -= offset
+    points[points[:, 2] <= 0] = 0
+    return Person(points, float(annotation.score))
