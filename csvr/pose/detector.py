@@ -7,6 +7,7 @@ function here is called: csvr can be imported where it isn't installed.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -174,6 +175,7 @@ class Detector:
     def __init__(self, net: Any, thresholds: Mapping[str, float | bool] | None = None) -> None:
         import openpifpaf
 
+        logging.getLogger("openpifpaf").setLevel(logging.WARNING)  # it logs every image at INFO
         set_thresholds(thresholds or {})
         self._net = net.eval().to(memory_format=torch.channels_last)
         self._decoder = openpifpaf.decoder.factory(net.head_metas)
