@@ -58,7 +58,8 @@ class GenBlock(nn.Module):
         main = _double_and_convolve(F.relu(self.norm1(features)), self.conv1)
         main = self.conv2(F.relu(self.norm2(main)))
         # A 1×1 convolution commutes with nearest up-sampling.
-        return main + F.interpolate(self.shortcut(features), scale_factor=2.0, mode="nearest")
+        shortcut: Tensor = F.interpolate(self.shortcut(features), scale_factor=2.0, mode="nearest")
+        return main + shortcut
 
 
 class VideoGenerator(nn.Module):
@@ -113,13 +114,11 @@ class VideoGenerator(nn.Module):
             nn.Sequential(nn.BatchNorm2d(c), nn.ReLU(), nn.Conv2d(c, 3, 3, padding=1), nn.Tanh())
             for c in channels[self.first - 1 :]
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias) if module.bias is not None else None
-        for block in self.blocks:
-            for convolution in (block.conv1, block.conv2):
-                nn.init.xavier_uniform_(convolution.weight, gain=2**0.5)  # type: ignore[arg-type]
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d):  # Glorot uniform, gain √2 on the main path of the blocks
+                nn.init.xavier_uniform_(module.weight, 2**0.5 if name.endswith(("conv1", "conv2")) else 1.0)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, features: Tensor, noise: Tensor | None = None, all_levels: bool = False) -> Pyramid:
         """Generate.
