@@ -58,8 +58,8 @@ class GenBlock(nn.Module):
         main = _double_and_convolve(F.relu(self.norm1(features)), self.conv1)
         main = self.conv2(F.relu(self.norm2(main)))
         # A 1×1 convolution commutes with nearest up-sampling.
-        shortcut: Tensor = F.interpolate(self.shortcut(features), scale_factor=2.0, mode="nearest")
-        return main + shortcut
+        doubled: Tensor = main + F.interpolate(self.shortcut(features), scale_factor=2.0, mode="nearest")
+        return doubled
 
 
 class VideoGenerator(nn.Module):

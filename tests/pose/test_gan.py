@@ -57,7 +57,7 @@ def test_decoder_averages_space() -> None:
 
 def test_last_seen_by_loop() -> None:
     clip = poses()
-    clip[0, :, 3] = 0  # never seen
+    clip[0, :, 3, 2] = 0  # never seen, whatever its coordinates
     clip[1, -3:, 5] = 0  # seen last before the end
     expected = torch.zeros(3, 17, 2)
     for n in range(3):
