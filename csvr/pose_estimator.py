@@ -16,7 +16,7 @@ from sacred.run import Run
 
 from csvr import cli
 from csvr.pose import detector, estimator
-from csvr.tracking.record import log_to_stderr, record
+from csvr.tracking.record import record
 
 
 def main() -> None:
@@ -25,7 +25,6 @@ def main() -> None:
     parser.add_argument("--params", type=cli.parameters, required=True, help="parameters: YAML text or file")
     parser.add_argument("--output", type=Path, required=True, help="checkpoint to write, e.g. rendered.pt")
     args = parser.parse_args()
-    log_to_stderr()
     torch.set_num_threads(args.threads)
 
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:

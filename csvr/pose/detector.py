@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,12 +70,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checkpoint_file(checkpoint: str) -> Path:
-    """The local file of a checkpoint.
+def checkpoint_file(checkpoint: str) -> tuple[Path, str | None]:
+    """The local file of a checkpoint, and what its publisher says its SHA-256 starts with.
 
     Args:
-        checkpoint: Path of a file, or a name that OpenPifPaf publishes ("shufflenetv2k16"); the latter is
-            downloaded into torch's cache once, and checked against the hash in its file name.
+        checkpoint: Path of a file (nothing is known of its hash then), or a name that OpenPifPaf publishes
+            ("shufflenetv2k16"); such a file is downloaded into torch's cache once, from OpenPifPaf's address.
 
     Raises:
         UserError: Neither a file nor a published name, or the download failed.
@@ -82,52 +83,63 @@ def checkpoint_file(checkpoint: str) -> Path:
     import openpifpaf
 
     if Path(checkpoint).is_file():
-        return Path(checkpoint)
+        return Path(checkpoint), None
     url = openpifpaf.CHECKPOINT_URLS.get(checkpoint)
     if not isinstance(url, str):
         names = sorted(name for name, value in openpifpaf.CHECKPOINT_URLS.items() if isinstance(value, str))
         raise UserError(f"checkpoint {checkpoint!r} is neither a file nor one of OpenPifPaf's: {', '.join(names)}")
     target = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    published = re.search(r"-([0-9a-f]{8})\.pkl$", url)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest = re.search(r"-([0-9a-f]{8})\.pkl$", url)
         try:
-            torch.hub.download_url_to_file(url, str(target), digest and digest[1], progress=False)
+            torch.hub.download_url_to_file(url, str(target), published and published[1], progress=False)
         except (OSError, RuntimeError) as error:
             raise UserError(
                 f"checkpoint {checkpoint!r}: {url} can't be downloaded ({error}); "
                 f"put the file at {target}, or give the path of a checkpoint"
             ) from error
-    return target
+    return target, published and published[1]
 
 
-def load(file: Path, pinned: str | None) -> Any:
-    """The network of a checkpoint file, on the CPU, ready for inference.
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint: OpenPifPaf's network on the CPU, the file's name and its SHA-256."""
 
-    OpenPifPaf's checkpoints are pickles, and a pickle can run any code. So the file's hash is compared
-    before it is opened.
+    net: Any
+    name: str
+    sha256: str
+
+
+def load(checkpoint: str, pinned: str | None) -> Checkpoint:
+    """Open a checkpoint whose hash is known.
+
+    OpenPifPaf's checkpoints are pickles, and a pickle can run any code when it is opened: so the hash of the
+    file is compared first.
 
     Args:
-        file: The checkpoint.
-        pinned: Expected SHA-256.
+        checkpoint: Path, or a name that OpenPifPaf publishes.
+        pinned: Expected SHA-256. It may be None for a published name alone, whose address holds the first
+            eight digits.
 
     Raises:
-        UserError: The hash differs, or the file is no checkpoint of OpenPifPaf.
+        UserError: The hash differs or is not known, or the file is no checkpoint of OpenPifPaf.
     """
     import openpifpaf
 
-    found = sha256(file)
-    if pinned is None or pinned.lower() != found:
+    file, published = checkpoint_file(checkpoint)
+    expected, found = (pinned or published or "").lower(), sha256(file)
+    if not expected or not found.startswith(expected):
         raise UserError(
-            f"{file}: SHA-256 is {found}, pinned is {pinned}; not opened. "
-            "If you trust the file, set `sha256` to its hash"
+            f"{file}: SHA-256 is {found}, expected {expected or 'one to be given'}; not opened. "
+            "If you trust the file, set the parameter `sha256` to its hash"
         )
-    content = torch.load(file, map_location="cpu", weights_only=False)
-    if not isinstance(content, dict) or "model" not in content:
-        raise UserError(f"{file}: no OpenPifPaf checkpoint (no entry 'model')")
-    net = content["model"]
+    try:
+        net = torch.load(file, map_location="cpu", weights_only=False)["model"]
+    except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UserError(f"{file}: no OpenPifPaf checkpoint ({type(error).__name__}: {error})") from error
     openpifpaf.network.model_migration.model_migration(net)
-    return net.eval()
+    return Checkpoint(net.eval(), file.name, found)
 
 
 def set_thresholds(values: Mapping[str, float | bool]) -> None:

@@ -60,9 +60,7 @@ def person_scale(points: Floats, pose: Floats) -> float:
     return scale if scale >= 0.1 else float("nan")
 
 
-def encode(
-    points: Floats, size: tuple[int, int], heads: Heads
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def encode(points: Floats, size: tuple[int, int], heads: Heads) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """CIF and CAF targets.
 
     Args:

@@ -105,7 +105,9 @@ def network(stem: int, widths: Sequence[int], blocks: Sequence[int], weights: di
         parts = zip((stem, *widths[:-1]), widths, blocks, (1, 2, 1, 1), strict=True)
         convolution = nn.Conv2d(3, stem, 5, 2, 2, bias=False)
         pool = nn.Identity()  # the wrapper drops it
-        return nn.Sequential(convolution, nn.BatchNorm2d(stem), nn.ReLU(inplace=True), pool, *(stage(*p) for p in parts))
+        return nn.Sequential(
+            convolution, nn.BatchNorm2d(stem), nn.ReLU(inplace=True), pool, *(stage(*p) for p in parts)
+        )
 
     class Wrapper(openpifpaf.network.basenetworks.Resnet):  # type: ignore[misc]
         input_conv2_stride = 2

@@ -1,0 +1,247 @@
+"""Poses of one person in every frame of many videos, found by OpenPifPaf.
+
+What is not found is not made up: a missing joint, or a frame without anybody, is (0, 0, 0).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csvr.data import shards
+from csvr.data.video import frames
+from csvr.errors import UserError
+from csvr.pose.detector import Detector, Person, load
+from csvr.pose.skeleton import OKS_SIGMAS
+
+log = logging.getLogger(__name__)
+
+Frames = NDArray[np.uint8]
+Detect = Callable[[Frames], list[list[Person]]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Parameters of the extraction; see params/pose_estimator/poses.yaml.
+
+    Attributes:
+        checkpoint: Path, or a name that OpenPifPaf publishes.
+        sha256: Hash that the checkpoint must have; None for published names alone.
+        stride: Every `stride`-th frame is looked at, from the first.
+        long_edge: Frames whose longer side exceeds this are scaled down to it first, in pixels.
+        batch: Frames that go through the network together.
+        continuity: Similarity (0–1, see `similarity`) from which on a candidate is taken for the person of
+            the last frame. 1.1 switches tracking off: the most confident person is taken in each frame.
+        decoder: Thresholds, see `csvr.pose.detector.set_thresholds`.
+    """
+
+    checkpoint: str
+    sha256: str | None
+    stride: int
+    long_edge: int
+    batch: int
+    continuity: float
+    decoder: Mapping[str, float | bool]
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Settings:
+        """Checked parameters.
+
+        Raises:
+            UserError: A parameter is missing, unknown or out of range.
+        """
+        if wrong := sorted({f.name for f in fields(cls)} ^ set(params)):
+            raise UserError(f"poses: parameters missing or unknown: {', '.join(wrong)}")
+        settings = cls(**params)
+        if min(settings.stride, settings.batch) < 1 or settings.long_edge < 32:
+            raise UserError("poses: stride and batch must be at least 1, long_edge at least 32")
+        return settings
+
+
+@dataclass(frozen=True)
+class VideoPoses:
+    """Poses of one video.
+
+    Attributes:
+        poses: x, y in pixels of the video and confidence, shape (T, 17, 3); missing = (0, 0, 0).
+        frame: Number of each looked-at frame in the video, shape (T,).
+        size: Width and height of the video in pixels, shape (2,).
+    """
+
+    poses: NDArray[np.float32]
+    frame: NDArray[np.int32]
+    size: NDArray[np.int32]
+
+    @property
+    def detection_rate(self) -> float:
+        """Share of the looked-at frames in which somebody was found."""
+        return float((self.poses[..., 2] > 0).any(axis=1).mean())
+
+
+def similarity(last: NDArray[np.float32], candidate: NDArray[np.float32]) -> float:
+    """Object keypoint similarity of two poses, over the keypoints that both have; 0 when they share none.
+
+    Args:
+        last: The pose to continue, shape (17, 3); the area is that of its keypoints' box.
+        candidate: Shape (17, 3).
+    """
+    both = (last[:, 2] > 0) & (candidate[:, 2] > 0)
+    if not both.any():
+        return 0.0
+    area = float(np.prod(np.ptp(last[last[:, 2] > 0, :2], axis=0))) + np.spacing(1)
+    squared = ((last[both, :2] - candidate[both, :2]) ** 2).sum(axis=1)
+    return float(np.exp(-squared / (2 * area * (2 * OKS_SIGMAS[both]) ** 2)).mean())
+
+
+def follow(people: Sequence[Sequence[Person]], continuity: float) -> NDArray[np.float32]:
+    """One person through a video, chosen greedily frame by frame.
+
+    The candidate most similar to the last pose chosen (however long ago) is taken if its similarity is at
+    least `continuity`; else the most confident candidate, with whom tracking starts anew.
+
+    Args:
+        people: Detections of each frame.
+        continuity: See `Settings`.
+
+    Returns:
+        Shape (T, 17, 3); zeros where nobody was found.
+    """
+    poses = np.zeros((len(people), 17, 3), dtype=np.float32)
+    last: NDArray[np.float32] | None = None
+    for k, candidates in enumerate(people):
+        if not candidates:
+            continue
+        chosen = max(candidates, key=lambda person: person.score)
+        if last is not None:
+            scores = [similarity(last, person.points) for person in candidates]
+            best = int(np.argmax(scores))
+            if scores[best] >= continuity:
+                chosen = candidates[best]
+        poses[k] = last = chosen.points
+    return poses
+
+
+def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], Frames, tuple[int, int]]]:
+    """Frame numbers, RGB frames (n, h, w, 3) and the video's (width, height), a batch at a time."""
+    numbers: list[int] = []
+    images: list[Frames] = []
+    size, shape = (0, 0), (0, 0)
+    for number, frame in enumerate(frames(path)):
+        if number == 0:
+            size = (frame.width, frame.height)
+            scale = min(1.0, settings.long_edge / max(size))
+            shape = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+        if number % settings.stride:
+            continue
+        numbers.append(number)
+        images.append(frame.to_ndarray(format="rgb24", width=shape[0], height=shape[1], interpolation="AREA"))
+        if len(images) == settings.batch:
+            yield numbers, np.stack(images), size
+            numbers, images = [], []
+    if images:
+        yield numbers, np.stack(images), size
+
+
+def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
+    """The poses of one person in a video.
+
+    Args:
+        path: Video file.
+        detect: Finds people in a batch of frames, e.g. a `Detector`.
+        settings: Parameters.
+
+    Raises:
+        UserError: The video can't be decoded or holds no frame.
+    """
+    numbers: list[int] = []
+    people: list[list[Person]] = []
+    size, shape = (0, 0), (1, 1)
+    for more, images, size in _batches(path, settings):
+        numbers += more
+        people += detect(images)
+        shape = (images.shape[2], images.shape[1])
+    if not numbers:
+        raise UserError(f"{path}: no frame could be decoded")
+    poses = follow(people, settings.continuity)
+    found = poses[..., 2] > 0
+    factor = np.array(size, dtype=np.float32) / np.array(shape, dtype=np.float32)
+    # Pixel centres are at whole numbers, so scaling is about (-0.5, -0.5), the image's corner.
+    poses[..., :2] = np.where(found[..., None], (poses[..., :2] + 0.5) * factor - 0.5, 0)
+    return VideoPoses(poses, np.array(numbers, dtype=np.int32), np.array(size, dtype=np.int32))
+
+
+def extract(
+    videos: Sequence[tuple[str, Path]], settings: Settings, output: Path, about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Find the poses of `videos` and write them as one shard.
+
+    Arrays: `<name>` (T, 17, 3) float32, `<name>/frame` (T,) int32, `<name>/size` (2,) int32; see `VideoPoses`.
+
+    Args:
+        videos: Name and file of each video.
+        settings: Parameters.
+        output: Shard file (safetensors), written when all videos are done.
+        about: Goes into the header, which also gets checkpoint, sha256, videos, detection_rate (by video) and
+            warnings (videos in which nobody was found).
+
+    Returns:
+        videos, frames, detection_rate (over all frames) and frames_per_second (of wall time).
+
+    Raises:
+        UserError: Names are not unique, the checkpoint is refused, or videos can't be used (all are named).
+    """
+    names = [name for name, _ in videos]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"videos of the same name: {', '.join(twice)}")
+    checkpoint = load(settings.checkpoint, settings.sha256)
+    detect = Detector(checkpoint.net, settings.decoder)
+    arrays: dict[str, NDArray[Any]] = {}
+    rates: dict[str, float] = {}
+    bad, warnings = [], []
+    begun, reported, total, found = time.monotonic(), time.monotonic(), 0, 0.0
+    for done, (name, path) in enumerate(videos, start=1):
+        try:
+            result = video_poses(path, detect, settings)
+        except UserError as error:
+            bad.append(str(error))
+            continue
+        arrays |= {name: result.poses, f"{name}/frame": result.frame, f"{name}/size": result.size}
+        rates[name] = result.detection_rate
+        total += len(result.frame)
+        found += result.detection_rate * len(result.frame)
+        if not result.detection_rate:
+            warnings.append(f"{path}: nobody was found in any of {len(result.frame)} frames")
+            log.warning("%s", warnings[-1])
+        if time.monotonic() - reported > 10 or done == len(videos):
+            reported = time.monotonic()
+            spent = reported - begun
+            log.info(
+                "poses: %d of %d videos, %d frames, %.1f frames/s, somebody found in %.1f %%, ETA %.1f min",
+                done, len(videos), total, total / spent, 100 * found / total, (len(videos) - done) * spent / done / 60,
+            )  # fmt: skip
+    if bad:
+        raise UserError(f"{len(bad)} of {len(videos)} videos can't be used:\n  " + "\n  ".join(bad))
+    header = {
+        **about,
+        "checkpoint": checkpoint.name,
+        "sha256": checkpoint.sha256,
+        "videos": names,
+        "detection_rate": rates,
+        "warnings": warnings,
+    }
+    shards.write(output, arrays, header)
+    spent = time.monotonic() - begun
+    return {
+        "videos": len(videos),
+        "frames": total,
+        "detection_rate": found / max(total, 1),
+        "frames_per_second": total / max(spent, 1e-9),
+        "warnings": warnings,
+    }
