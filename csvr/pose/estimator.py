@@ -241,8 +241,8 @@ class Trainer:
                 mean.lerp_(new, 1 - keep)
             for mean, new in zip(self.average.buffers(), self.net.buffers(), strict=True):
                 mean.copy_(new)
-        names = [name.split(".", 1)[1] for name in self.loss.field_names]
-        return {"total": float(total), **{n: float(v) for n, v in zip(names, parts, strict=True) if v is not None}}
+        names = ["total", *(name.split(".", 1)[1] for name in self.loss.field_names)]
+        return {name: value.item() for name, value in zip(names, (total, *parts), strict=True)}
 
 
 def train(params: dict[str, Any], output: Path, run: Any) -> dict[str, Any]:

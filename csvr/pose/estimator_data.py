@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,8 +56,8 @@ def render(seed: int, index: int, empty: float = 0.04) -> Sample:
         body = _body(rng)
         xy = _placed(keypoints(_pose(rng), body, np.zeros((1, 2)), height)[0], height, rng)
         image = _clothed(image, xy, height, body, rng)
-        inside = ((xy >= 0) & (xy <= SIZE - 1)).all(axis=1)
-        points = np.concatenate([xy, VISIBLE * inside[:, None]], axis=1)
+        points = np.concatenate([xy, np.full((17, 1), VISIBLE)], axis=1)
+        points[((xy < 0) | (xy > SIZE - 1)).any(axis=1), 2] = 0
     return Sample(_camera(image, rng), points)
 
 
@@ -66,13 +67,14 @@ def augment(sample: Sample, rng: np.random.Generator) -> Sample:
     Mirroring swaps left and right keypoints. Borders are reflected, so part of a figure may appear twice at the
     very edge; keypoints that leave the image become invisible.
     """
-    image, points = sample.image, sample.points.copy()
+    image: NDArray[Any] = sample.image
+    points = sample.points.copy()
     if rng.random() < 0.5:
         image = image[:, ::-1]
         points = points[MIRROR]
         points[:, 0] = SIZE - 1 - points[:, 0]
     center = (SIZE - 1) / 2
-    turn = cv2.getRotationMatrix2D((center, center), rng.normal(0, 4), float(rng.uniform(0.88, 1.12)))
+    turn: NDArray[Any] = cv2.getRotationMatrix2D((center, center), rng.normal(0, 4), float(rng.uniform(0.88, 1.12)))
     turn[:, 2] += rng.uniform(-8, 8, 2)
     image = cv2.warpAffine(np.ascontiguousarray(image), turn, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT_101)
     points[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]
@@ -139,7 +141,7 @@ def _placed(points: NDArray[np.float64], height: float, rng: np.random.Generator
     margin = -0.08 * height if rng.random() < 0.12 else 0.05 * height
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     slack = SIZE - 1 - (high - low)
-    return points - low + np.where(slack > 0, rng.random(2), 0.5) * slack
+    return np.asarray(points - low + np.where(slack > 0, rng.random(2), 0.5) * slack)
 
 
 def _clothed(
@@ -170,7 +172,7 @@ def _clothed(
     if rng.random() < 0.3:  # cloth is no flat colour: multiply a soft texture in
         shade = _noise(rng, int(rng.integers(6, 40)))[..., None] * rng.uniform(0.05, 0.3) + 1
         changed = (figure != image).any(axis=2, keepdims=True)
-        figure = np.where(changed, np.clip(figure * shade, 0, 255), figure).astype(np.uint8)
+        figure[:] = np.where(changed, np.clip(figure * shade, 0, 255), figure)
     return figure
 
 
@@ -197,7 +199,7 @@ def _background(rng: np.random.Generator) -> NDArray[np.uint8]:
     for cells in rng.integers(3, 64, rng.integers(0, 4)):
         color = rng.normal(0, 1, 3).astype(np.float32) if rng.random() < 0.4 else np.ones(3, np.float32)
         canvas += _noise(rng, int(cells))[..., None] * color * rng.uniform(3, 45)
-    image = np.clip(canvas, 0, 255).astype(np.uint8)
+    image: NDArray[np.uint8] = np.clip(canvas, 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(0, 16))):
         _object(image, rng)
     return image
@@ -248,7 +250,7 @@ def _object(image: NDArray[np.uint8], rng: np.random.Generator) -> None:
 
 def _camera(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """What lens, sensor and codec do: blur, gain, gamma, noise, chroma subsampling and block artefacts."""
-    out = image.astype(np.float32)
+    out: NDArray[Any] = image.astype(np.float32)
     if rng.random() < 0.45:
         out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.3, 1.2)))
     if rng.random() < 0.15:  # a picture that was smaller once
@@ -258,9 +260,10 @@ def _camera(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     out = (out - 128) * rng.uniform(0.6, 1.2) + 128 + rng.uniform(-25, 25)
     if rng.random() < 0.85:
         out += rng.standard_normal(out.shape, dtype=np.float32) * rng.uniform(0, 8)
-    result = np.clip(out, 0, 255).astype(np.uint8)
+    result: NDArray[Any] = np.clip(out, 0, 255).astype(np.uint8)
     if rng.random() < 0.75:
         bgr = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)
         coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))])[1]
-        result = cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        decoded: Any = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        result = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
     return np.asarray(result, dtype=np.uint8)

@@ -141,7 +141,8 @@ def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], Frames
         if number % settings.stride:
             continue
         numbers.append(number)
-        images.append(frame.to_ndarray(format="rgb24", width=shape[0], height=shape[1], interpolation="AREA"))
+        rgb = frame.to_ndarray(format="rgb24", width=shape[0], height=shape[1], interpolation="AREA")
+        images.append(np.asarray(rgb, dtype=np.uint8))
         if len(images) == settings.batch:
             yield numbers, np.stack(images), size
             numbers, images = [], []

@@ -20,12 +20,13 @@ Mask = NDArray[np.bool_]
 
 def boxes(truth: Floats) -> NDArray[np.float64]:
     """Width and height of the box around all keypoints: (N, 17, 2) → (N, 2), in the unit of `truth`."""
-    return np.ptp(np.asarray(truth, dtype=np.float64), axis=1)
+    return np.asarray(np.ptp(np.asarray(truth, dtype=np.float64), axis=1))
 
 
 def distances(predicted: Floats, truth: Floats) -> NDArray[np.float64]:
     """Euclidean distance of each keypoint: (N, 17, 2) and (N, 17, 2) → (N, 17)."""
-    return np.linalg.norm(np.asarray(predicted, dtype=np.float64) - np.asarray(truth, dtype=np.float64), axis=-1)
+    offset = np.asarray(predicted, dtype=np.float64) - np.asarray(truth, dtype=np.float64)
+    return np.asarray(np.linalg.norm(offset, axis=-1))
 
 
 def correct(predicted: Floats, truth: Floats, present: Mask, alpha: float) -> Mask:
