@@ -1,13 +1,15 @@
-"""Train the small OpenPifPaf network on rendered figures: `python -m csvr.pose_estimator --params … --output …`.
+"""Train the small OpenPifPaf network on rendered figures: python -m csvr.pose_estimator --params … --output x.pt
 
-Writes a checkpoint that `python -m csvr.poses` (and openpifpaf.Predictor) takes, and `<output>.json` beside it:
-SHA-256, parameters, run id, losses and the quality on held-out rendered images. A killed training goes on where it
-was when it is started again with the same flags.
+Writes a checkpoint that `python -m csvr.poses` (and openpifpaf.Predictor) takes, and `x.json` beside it: SHA-256,
+command, parameters, what the run record says of time, host and sources, losses, and the quality on held-out rendered
+images. A killed training goes on where it was when it is started again with the same flags.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,34 @@ import torch
 from sacred.run import Run
 
 from csvr import cli
+from csvr.files import write_text
 from csvr.pose import detector, estimator
 from csvr.tracking.record import record
+
+
+def describe(output: Path, command: str, params: dict[str, Any], result: dict[str, Any], run: dict[str, Any]) -> None:
+    """Write `<output>.json`: everything that must be known of a checkpoint once its run record is gone.
+
+    Args:
+        output: The checkpoint.
+        command: How it was made.
+        params: Effective parameters.
+        result: What `estimator.train` returned.
+        run: The run.json of the (last) Sacred run.
+    """
+    about = {
+        "checkpoint": output.name,
+        "sha256": detector.sha256(output),
+        "command": command,
+        "params": params,
+        **result,
+        "start": run["start_time"],
+        "stop": run["stop_time"],
+        "host": {key: run["host"][key] for key in ("hostname", "cpu", "os", "python_version")},
+        "git": run["experiment"]["repositories"],
+        "packages": run["experiment"]["dependencies"],
+    }
+    write_text(output.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
 
 
 def main() -> None:
@@ -28,19 +56,13 @@ def main() -> None:
     torch.set_num_threads(args.threads)
 
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:
-        result = estimator.train(config["params"], args.output, run)
-        about = {
-            "checkpoint": args.output.name,
-            "sha256": detector.sha256(args.output),
-            "run_id": run._id,
-            "params": config["params"],
-            **result,
-        }
-        args.output.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
-        return about
+        return estimator.train(config["params"], args.output, run)
 
     config = {"params": args.params, "seed": args.params.get("seed"), "output": str(args.output)}
-    record("pose_estimator", work, config, args.runs)
+    result = record("pose_estimator", work, config, args.runs)
+    command = shlex.join(["python", "-m", "csvr.pose_estimator", *sys.argv[1:]])
+    run = json.loads((args.runs / result["runs"][-1] / "run.json").read_text())
+    describe(args.output, command, args.params, result, run)
 
 
 if __name__ == "__main__":

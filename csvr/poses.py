@@ -49,6 +49,7 @@ def main() -> None:
     source.add_argument("--index", type=Path, help="index of the data set (python -m csvr.index)")
     parser.add_argument("--shard", type=cli.shard, default=(0, 1), metavar="K/N", help="take every N-th video from K")
     parser.add_argument("--params", type=cli.parameters, required=True, help="parameters: YAML text or file")
+    parser.add_argument("--device", default="cpu", help="where the network runs: cpu or cuda (default: cpu)")
     parser.add_argument("--output", type=Path, required=True, help="shard file (safetensors)")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -65,10 +66,11 @@ def main() -> None:
         number, count = args.shard
         command = shlex.join(["python", "-m", "csvr.poses", *sys.argv[1:]])
         about = {"run_id": run._id, "command": command, "params": config["params"]}
-        return extract(videos[number::count], Settings.of(config["params"]), args.output, about)
+        return extract(videos[number::count], Settings.of(config["params"]), args.output, about, args.device)
 
     sources = [str(path) for path in args.videos or [args.index]]
-    record("poses", work, {"params": args.params, "sources": sources, "shard": list(args.shard)}, args.runs)
+    config = {"params": args.params, "sources": sources, "shard": list(args.shard), "device": args.device}
+    record("poses", work, config, args.runs)
 
 
 if __name__ == "__main__":

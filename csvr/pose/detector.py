@@ -182,14 +182,16 @@ class Detector:
     Args:
         net: OpenPifPaf network, e.g. from `load`; switched to evaluation.
         thresholds: See `set_thresholds`.
+        device: Where the network runs, e.g. "cpu" or "cuda"; the decoder always runs on the CPU.
     """
 
-    def __init__(self, net: Any, thresholds: Mapping[str, float | bool] | None = None) -> None:
+    def __init__(self, net: Any, thresholds: Mapping[str, float | bool], device: str = "cpu") -> None:
         import openpifpaf
 
         logging.getLogger("openpifpaf").setLevel(logging.WARNING)  # it logs every image at INFO
-        set_thresholds(thresholds or {})
-        self._net = net.eval().to(memory_format=torch.channels_last)
+        set_thresholds(thresholds)
+        self._device = torch.device(device)
+        self._net = net.eval().to(device=self._device, memory_format=torch.channels_last)
         self._decoder = openpifpaf.decoder.factory(net.head_metas)
 
     def __call__(self, frames: NDArray[np.uint8]) -> list[list[Person]]:
@@ -202,7 +204,7 @@ class Detector:
             N lists, each most confident person first.
         """
         offset = np.array([padding(frames.shape[2])[0], padding(frames.shape[1])[0]], dtype=np.float32)
-        found = self._decoder.batch(self._net, to_batch(frames))
+        found = self._decoder.batch(self._net, to_batch(frames), device=self._device)
         return [sorted((_person(a, offset) for a in people), key=lambda p: -p.score) for people in found]
 
 

@@ -27,7 +27,7 @@ from csvr.errors import UserError
 from csvr.pose import quality
 from csvr.pose.detector import Detector, to_batch
 from csvr.pose.encoding import Heads, encode
-from csvr.pose.estimator_data import SIZE, Sample, augment, render
+from csvr.pose.estimator_data import Sample, augment, render
 from csvr.pose.skeleton import KEYPOINTS
 
 log = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ def evaluate(net: Any, recipe: Recipe) -> dict[str, Any]:
 
 
 class Trainer:
-    """The training's whole state: network, averaged network, optimiser and step; resumes from `state`.
+    """The training's whole state: network, averaged network, optimiser, step and runs; resumes from `state`.
 
     Args:
         recipe: Parameters.
@@ -201,12 +201,13 @@ class Trainer:
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr)
         self.step = 0
+        self.runs: list[str] = []
         if state.exists():
             saved = torch.load(state, weights_only=True)
             self.net.load_state_dict(saved["net"])
             self.average.load_state_dict(saved["average"])
             self.optimizer.load_state_dict(saved["optimizer"])
-            self.step = int(saved["step"])
+            self.step, self.runs = int(saved["step"]), list(saved["runs"])
             log.info("resuming %s at step %d", state, self.step)
 
     def save(self) -> None:
@@ -216,6 +217,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "runs": self.runs,
         }
         _save(content, self.state)
 
@@ -254,11 +256,16 @@ def train(params: dict[str, Any], output: Path, run: Any) -> dict[str, Any]:
             killed training goes on from there when it is started again with the same parameters.
         run: Sacred run; gets the loss curves and the held-out quality over the steps.
 
+    Returns:
+        runs (ids of the runs that trained it, more than one if it was resumed), steps, losses (means over the last
+        50 steps, by name) and held_out (see `evaluate`).
+
     Raises:
         UserError: A parameter is wrong.
     """
     recipe = Recipe.of(params)
     trainer = Trainer(recipe, output.with_name(f"{output.name}.state"))
+    trainer.runs.append(run._id)
     output.parent.mkdir(parents=True, exist_ok=True)
     log.info("%d parameters, stride 8", sum(p.numel() for p in trainer.net.parameters()))
     begun, first = time.monotonic(), trainer.step
@@ -292,10 +299,10 @@ def train(params: dict[str, Any], output: Path, run: Any) -> dict[str, Any]:
     losses = {name: sum(r[name] for r in recent) / len(recent) for name in recent[0]} if recent else {}
     if not measured:
         measured = evaluate(trainer.average, recipe)
-    trainer.export(output, {"params": params, "held_out": measured, "run": run._id})
+    trainer.export(output, {"params": params, "held_out": measured, "runs": trainer.runs})
     output.with_name(f"{output.name}.part").unlink(missing_ok=True)
     trainer.state.unlink(missing_ok=True)
-    return {"steps": trainer.step, "losses": losses, "held_out": measured, "image_size": SIZE}
+    return {"runs": trainer.runs, "steps": trainer.step, "losses": losses, "held_out": measured}
 
 
 def _save(content: Any, path: Path) -> None:

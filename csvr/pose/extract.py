@@ -179,7 +179,7 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
 
 
 def extract(
-    videos: Sequence[tuple[str, Path]], settings: Settings, output: Path, about: Mapping[str, Any]
+    videos: Sequence[tuple[str, Path]], settings: Settings, output: Path, about: Mapping[str, Any], device: str = "cpu"
 ) -> dict[str, Any]:
     """Find the poses of `videos` and write them as one shard.
 
@@ -191,6 +191,7 @@ def extract(
         output: Shard file (safetensors), written when all videos are done.
         about: Goes into the header, which also gets checkpoint, sha256, videos, detection_rate (by video) and
             warnings (videos in which nobody was found).
+        device: Where the network runs.
 
     Returns:
         videos, frames, detection_rate (over all frames) and frames_per_second (of wall time).
@@ -202,7 +203,7 @@ def extract(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"videos of the same name: {', '.join(twice)}")
     checkpoint = load(settings.checkpoint, settings.sha256)
-    detect = Detector(checkpoint.net, settings.decoder)
+    detect = Detector(checkpoint.net, settings.decoder, device)
     arrays: dict[str, NDArray[Any]] = {}
     rates: dict[str, float] = {}
     bad, warnings = [], []

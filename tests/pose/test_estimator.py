@@ -1,6 +1,8 @@
 """The training: resumable, seeded, and its checkpoint is one that OpenPifPaf itself takes."""
 
+import json
 import pickletools
+import sys
 import zipfile
 from itertools import islice
 from pathlib import Path
@@ -10,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from csvr import pose_estimator
 from csvr.errors import UserError
 from csvr.pose import estimator
+from csvr.pose.detector import sha256
 from csvr.pose.estimator_data import render
 
 pytest.importorskip("openpifpaf")
@@ -26,8 +30,8 @@ PARAMS = {
 class Run(SimpleNamespace):
     """Stands in for a Sacred run: an id and the scalars logged; stops the training after a step, if told to."""
 
-    def __init__(self, stop: int | None = None) -> None:
-        super().__init__(_id="7", scalars={}, stop=stop)
+    def __init__(self, number: str, stop: int | None = None) -> None:
+        super().__init__(_id=number, scalars={}, stop=stop)
 
     def log_scalar(self, name: str, value: float, step: int) -> None:
         self.scalars[name, step] = value
@@ -42,15 +46,17 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    result = estimator.train(PARAMS, tmp_path / "whole.pt", Run())
+    result = estimator.train(PARAMS, tmp_path / "whole.pt", Run("7"))
     with pytest.raises(KeyboardInterrupt):  # while it reports on step 2, of which the state is already saved
-        estimator.train(PARAMS, tmp_path / "killed.pt", Run(stop=2))
+        estimator.train(PARAMS, tmp_path / "killed.pt", Run("7", stop=2))
     assert not (tmp_path / "killed.pt").exists() and (tmp_path / "killed.pt.state").exists()
-    estimator.train(PARAMS, tmp_path / "killed.pt", Run())
+    estimator.train(PARAMS, tmp_path / "killed.pt", Run("8"))
     whole, resumed = weights(tmp_path / "whole.pt"), weights(tmp_path / "killed.pt")
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         torch.testing.assert_close(value, resumed[name], rtol=1e-5, atol=1e-6)
+    killed_runs = torch.load(tmp_path / "killed.pt", weights_only=False)["meta"]["runs"]
+    assert killed_runs == ["7", "8"] and result["runs"] == ["7"]
     assert result["steps"] == 4 and result["held_out"]["frames"] > 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed.pt", "whole.pt"]
 
@@ -127,3 +133,17 @@ def test_learning_rate_warms_up_stays_and_falls() -> None:
 def test_wrong_parameters_are_named(change: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         estimator.Recipe.of(PARAMS | change)
+
+
+def test_command_writes_checkpoint_and_its_description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, runs = tmp_path / "net.pt", tmp_path / "runs"
+    flags = ["--params", json.dumps(PARAMS | {"steps": 1}), "--output", str(output), "--runs", str(runs)]
+    monkeypatch.setattr(sys, "argv", ["pose_estimator", *flags])
+    pose_estimator.main()
+    about = json.loads(output.with_suffix(".json").read_text())
+    assert about["sha256"] == sha256(output)
+    assert about["params"] == PARAMS | {"steps": 1} and about["runs"] == ["1"] and about["steps"] == 1
+    assert "--output" in about["command"] and about["start"] < about["stop"]
+    assert set(about["losses"]) == {"total", "cif.c", "cif.vec", "cif.scales", "caf.c", "caf.vec", "caf.scales"}
+    logged = json.loads((runs / "1" / "metrics.json").read_text())
+    assert logged["held_out.pck@0.1"]["steps"] == [1]

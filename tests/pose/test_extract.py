@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -215,3 +216,8 @@ def test_real_clips_go_through(name: str, detector: Detector) -> None:
     found = result.poses[..., 2] > 0
     assert np.isfinite(result.poses).all() and (result.poses[~found] == 0).all()
     assert (result.poses[found][:, :2] <= result.size + 64).all()
+
+
+def test_csvr_can_be_imported_without_openpifpaf() -> None:
+    code = "import sys; sys.modules['openpifpaf'] = None; import csvr.poses, csvr.pose.extract, csvr.pose_estimator"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=Path(poses.__file__).parents[1])
