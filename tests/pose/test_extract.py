@@ -1,8 +1,8 @@
 """Extraction end to end on small real files with the shipped checkpoint, and its refusals."""
 
+import ast
 import json
 import pickle
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +218,15 @@ def test_real_clips_go_through(name: str, detector: Detector) -> None:
     assert (result.poses[found][:, :2] <= result.size + 64).all()
 
 
-def test_csvr_can_be_imported_without_openpifpaf() -> None:
-    code = "import sys; sys.modules['openpifpaf'] = None; import csvr.poses, csvr.pose.extract, csvr.pose_estimator"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=Path(poses.__file__).parents[1])
+def test_openpifpaf_is_imported_inside_functions_only() -> None:
+    """So that csvr can be imported where it isn't installed."""
+    inside = 0
+    for file in Path(poses.__file__).parent.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == "openpifpaf" for name in names):
+                assert node not in tree.body, file
+                inside += 1
+    assert inside
