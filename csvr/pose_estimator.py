@@ -41,7 +41,7 @@ def describe(output: Path, command: str, params: dict[str, Any], result: dict[st
         "start": run["start_time"],
         "stop": run["stop_time"],
         "host": {key: run["host"][key] for key in ("hostname", "cpu", "os", "python_version")},
-        "git": run["experiment"]["repositories"],
+        "git": run["experiment"]["repositories"][:1],  # Sacred lists it once a source file
         "packages": run["experiment"]["dependencies"],
     }
     write_text(output.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
