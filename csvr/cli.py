@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
+from threadpoolctl import threadpool_limits
 
 from csvr.errors import UserError
 from csvr.tracking.record import log_to_stderr
@@ -32,6 +34,25 @@ def shard_parser(description: str | None) -> argparse.ArgumentParser:
     result.add_argument("--short-side", type=int, required=True, help="pixels of the stored images' shorter side")
     result.add_argument("--output", type=Path, required=True, help="shard file (safetensors)")
     return result
+
+
+def features_parser(description: str | None) -> argparse.ArgumentParser:
+    """The parser of a command that works on stored clips and poses."""
+    result = parser(description)
+    result.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
+    for name in ("clips", "poses"):
+        result.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=f"shards of python -m csvr.{name}")
+    result.add_argument("--params", type=parameters, required=True, help="effective parameters: YAML text or file")
+    return result
+
+
+def limit_threads(count: int) -> None:
+    """Compute with `count` threads in torch, BLAS and OpenMP: jobs that share a machine must not fight for cores.
+
+    (With two cores and two busy jobs, unlimited BLAS threads made a logistic regression 40 times slower.)
+    """
+    torch.set_num_threads(count)
+    threadpool_limits(count)
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -39,7 +39,7 @@ class Action:
 ACTIONS: dict[str, Action] = {
     "ArmsBackward": Action("motion", "backward"),
     "ArmsForward": Action("motion", "forward"),
-    "ArmsOpposed": Action("motion", "opposed"),
+    "ArmsPausing": Action("motion", "pausing"),
     "ArmsReversing": Action("motion", "reversing"),
     "AtBeach": Action("context", "neutral", "beach"),
     "AtCity": Action("context", "neutral", "city"),

@@ -1,9 +1,8 @@
 """Motions of the embedded data set, as joint angles over time.
 
-The four motion-group classes send each hand round the same loop in (shoulder, elbow) space, each arm from
-its own random phase. At any one frame the two phases are uniform and independent in every class, so a
-single pose says nothing; only the direction in which the arms move does. All are symmetric under a
-left–right flip.
+The four motion-group classes send both hands round the same loop, starting anywhere on it: forward,
+backward, back and forth over a part of it, or with pauses. At any one frame the phase is uniform in every
+class, so a single pose says nothing; only how it changes does. All are symmetric under a left–right flip.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def motion(kind: str, frames: int, rng: np.random.Generator) -> tuple[Angles, Ar
     """One performance of a motion.
 
     Args:
-        kind: "neutral", "jacks", "squats", or an arm motion: "forward", "backward", "opposed", "reversing".
+        kind: "neutral", "jacks", "squats", or an arm motion: "forward", "backward", "reversing", "pausing".
         frames: Number of frames, T.
         rng: Draws tempo, phase, amplitude and what the rest of the body does.
 
@@ -48,22 +47,27 @@ def motion(kind: str, frames: int, rng: np.random.Generator) -> tuple[Angles, Ar
 
 def _arms(kind: str, t: Array, rng: np.random.Generator) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """(shoulder, elbow) angles of the left and the right arm, each on the common loop."""
-    tempo = rng.uniform(0.42, 0.75)  # radians a frame: a turn in 8 to 15 frames
-    turn = tempo * t
+    tempo = rng.uniform(0.3, 0.45)  # radians a frame: a turn in 14 to 21 frames
+    sign = {"forward": 1, "backward": -1}.get(kind, rng.choice([-1, 1]))
     if kind == "reversing":  # back and forth over the same loop
         period = rng.uniform(7, 10)
         turn = tempo * period * np.abs((t / period + rng.uniform(0, 2)) % 2 - 1)
-    signs = {"forward": (1, 1), "backward": (-1, -1), "opposed": (1, -1), "reversing": (1, 1)}[kind]
-    if kind in ("opposed", "reversing") and rng.random() < 0.5:
-        signs = (-signs[0], -signs[1])
-    center = rng.uniform(1.0, 1.6), rng.uniform(0.5, 0.9)
-    reach = rng.uniform(0.5, 0.95), rng.uniform(0.6, 1.0)
+    elif kind == "pausing":  # goes on and stands still by turns
+        period = rng.uniform(9, 12)
+        part = t / period + rng.uniform(0, 1)
+        turn = 1.6 * tempo * period * (np.floor(part) * 0.5 + np.minimum(part % 1, 0.5))
+    else:
+        turn = tempo * t
+    phase = sign * turn + rng.uniform(0, 2 * np.pi)
+    upper, fore = rng.uniform(1.25, 1.5), rng.uniform(2.0, 2.3)
+    reach = rng.uniform(0.75, 0.95, 2)
 
-    def arm(sign: int) -> tuple[Array, Array]:
-        phase = sign * turn + rng.uniform(0, 2 * np.pi)
-        return center[0] + reach[0] * np.cos(phase), center[1] + reach[1] * np.sin(phase)
+    def arm(lag: float) -> tuple[Array, Array]:
+        # The forearm's direction trails the upper arm's by a quarter turn, so the hand runs round an open loop.
+        shoulder = upper + reach[0] * np.cos(phase + lag)
+        return shoulder, fore + reach[1] * np.sin(phase + lag) - shoulder
 
-    return arm(signs[0]), arm(signs[1])
+    return arm(0.0), arm(rng.normal(0, 0.25))
 
 
 def _legs(t: Array, rng: np.random.Generator) -> tuple[Angles, Array]:

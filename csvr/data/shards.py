@@ -72,6 +72,10 @@ class Shards(Mapping[str, NDArray[Any]]):
         """Rows `start:stop` of one array, without reading the others."""
         return np.asarray(self._files[self._where[name]].get_slice(name)[start:stop])
 
+    def rows_of(self, name: str) -> int:
+        """Length of the first axis of one array, without reading it."""
+        return int(self._files[self._where[name]].get_slice(name).get_shape()[0])
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._where)
 

@@ -1,0 +1,153 @@
+"""Clips with their poses, future and I-frames, drawn from the stored features of a data set."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from csvr.data.shards import Shards
+from csvr.errors import UserError
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """The `clip` parameters: how a clip lies in its video.
+
+    Attributes:
+        frames: Frames of a clip, T.
+        stride: Distance between two of them, in video frames.
+        crop: Height and width that the networks see, in pixels.
+        iframe_window: How far before and after the clip its I-frames may lie, in video frames.
+    """
+
+    frames: int
+    stride: int
+    crop: int
+    iframe_window: int
+
+    @property
+    def span(self) -> int:
+        """Video frames that a clip covers."""
+        return self.frames * self.stride
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N clips.
+
+    Attributes:
+        clip: RGB, uint8, (N, 3, T, h, w).
+        future: The T frames after the clip, likewise.
+        poses: Keypoints during the clip, float32, (N, T', 17, 3): x, y in pixels and confidence, 0 where missing.
+        future_poses: Likewise during the future.
+        iframes: I-frames of all clips, uint8, (M, 3, h, w).
+        owner: Which clip each I-frame belongs to, int64, (M,).
+    """
+
+    clip: Tensor
+    future: Tensor
+    poses: Tensor
+    future_poses: Tensor
+    iframes: Tensor
+    owner: Tensor
+
+
+class Features:
+    """The stored clips, poses and I-frames of a data set.
+
+    Args:
+        clips, poses, iframes: Shard files (no I-frames where nothing is pretrained).
+        shape: The `clip` parameters.
+
+    Raises:
+        UserError: A shard is missing or unreadable.
+    """
+
+    def __init__(self, clips: list[Path], poses: list[Path], iframes: list[Path], shape: ClipShape) -> None:
+        self.clips, self.poses, self.iframes = Shards(clips), Shards(poses), Shards(iframes)
+        self.shape = shape
+
+    def require(self, videos: list[str]) -> None:
+        """Raise a UserError that names every video of which something is missing."""
+        stores = [store for store in (self.clips, self.poses, self.iframes) if len(store)]
+        missing = [v for v in videos if any(v not in store for store in stores)]
+        if missing:
+            raise UserError(f"no clips, poses or I-frames stored for {len(missing)} videos: {', '.join(missing[:10])}")
+
+    def provenance(self, index: Path) -> dict[str, Any]:
+        """What these features came from: the index's SHA-256 and the run ids of all shards."""
+        stores = {"clips": self.clips, "poses": self.poses, "iframes": self.iframes}
+        return {"index_sha256": hashlib.sha256(index.read_bytes()).hexdigest()} | {
+            name: [header["run_id"] for header in store.headers.values()] for name, store in stores.items()
+        }
+
+    def images(self, video: str, start: int) -> Tensor:
+        """The clip that starts at frame `start`: uint8, (3, T, h, w)."""
+        rows = self.clips.rows(video, start, start + self.shape.span)[:: self.shape.stride]
+        if len(rows) < self.shape.frames:
+            raise UserError(f"{video}: no {self.shape.span} frames from frame {start} on")
+        return torch.from_numpy(rows).permute(3, 0, 1, 2)
+
+    def keypoints(self, video: str, start: int) -> Tensor:
+        """The poses extracted between frame `start` and the clip's end: float32, (T', 17, 3)."""
+        frame = self.poses[f"{video}/frame"]
+        first, last = np.searchsorted(frame, [start, start + self.shape.span])
+        return torch.from_numpy(self.poses.rows(video, int(first), int(last)))
+
+    def length(self, video: str) -> int:
+        """Frames of a stored video."""
+        return int(self.clips.rows_of(video))
+
+    def iframes_near(self, video: str, start: int) -> Tensor:
+        """All I-frames from `iframe_window` before the clip to `iframe_window` after it, uint8, (n, 3, h, w); n ≥ 1.
+
+        Where there is none (long GOPs), the nearest one.
+        """
+        index: NDArray[Any] = self.iframes[f"{video}/index"]
+        window = self.shape.iframe_window
+        near = np.flatnonzero((index >= start - window) & (index < start + self.shape.span + window))
+        if not len(near):
+            near = np.array([np.abs(index - (start + self.shape.span / 2)).argmin()])
+        return torch.from_numpy(self.iframes.rows(video, int(near[0]), int(near[-1]) + 1)).permute(0, 3, 1, 2)
+
+    def batch(self, videos: list[str], starts: list[int]) -> Batch:
+        """Clips of `videos` starting at `starts`, each followed by its future."""
+        pairs = list(zip(videos, starts, strict=True))
+        span = self.shape.span
+        iframes = [self.iframes_near(v, s) for v, s in pairs]
+        return Batch(
+            clip=torch.stack([self.images(v, s) for v, s in pairs]),
+            future=torch.stack([self.images(v, s + span) for v, s in pairs]),
+            poses=torch.stack([self.keypoints(v, s) for v, s in pairs]),
+            future_poses=torch.stack([self.keypoints(v, s + span) for v, s in pairs]),
+            iframes=torch.cat(iframes),
+            owner=torch.repeat_interleave(torch.tensor([len(x) for x in iframes])),
+        )
+
+    def draw(self, videos: list[str], size: int, seed: int, step: int) -> Batch:
+        """The batch of training step `step`: a function of seed and step alone, so that a resumed run sees the same.
+
+        Videos are taken in a new random order each epoch, clips start anywhere that leaves room for the future.
+        """
+        position = step * size
+        chosen = []
+        for k in range(position, position + size):
+            epoch, place = divmod(k, len(videos))
+            order = np.random.default_rng([seed, 1, epoch]).permutation(len(videos)) if not chosen or not place else order
+            chosen.append(videos[order[place]])
+        rng = np.random.default_rng([seed, 2, step])
+        starts = [int(rng.integers(0, self.length(v) - 2 * self.shape.span + 1)) for v in chosen]
+        return self.batch(chosen, starts)
+
+
+def uniform_starts(length: int, span: int, count: int) -> list[int]:
+    """Starts of `count` clips at the mid-points of equal slots (CMD's test clips), all within the video."""
+    room = max(length - span, 0)
+    return [round(room * (k + 0.5) / count) for k in range(count)]

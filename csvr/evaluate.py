@@ -1,0 +1,143 @@
+"""Evaluate one pretrained variant: python -m csvr.evaluate --encoders encoders.safetensors --output metrics.json …
+
+Linear probe on frozen features (all labels, and few with several draws) and fine-tuning, on the official train and
+test lists. The output says of every test video how often it was classified correctly, so that intervals can be
+computed later without running anything again.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import git
+import numpy as np
+import torch
+from sacred.run import Run
+
+from csvr import cli
+from csvr.data import index, shards
+from csvr.data.batches import ClipShape, Features
+from csvr.errors import UserError
+from csvr.evaluation.features import untrained_integration, video_features
+from csvr.evaluation.finetune import finetune_accuracy
+from csvr.evaluation.probe import probe_accuracy
+from csvr.files import write_text
+from csvr.pretrain.model import Encoders
+from csvr.tracking.record import ROOT, record
+
+
+def load_encoders(path: Path, params: dict[str, Any]) -> tuple[Encoders, dict[str, Any]]:
+    """Encoders written by `csvr.pretrain`, in evaluation mode, and their header.
+
+    Raises:
+        UserError: Unreadable, or made with other parameters than `params`.
+    """
+    header = shards.header(path)
+    for key, value in header["params"].items():
+        if params.get(key) != value:
+            raise UserError(
+                f"{path}: made with {key} = {value}, but {params.get(key)} is asked for; "
+                f"run snakemake --forcerun pretrain {path}"
+            )
+    encoders = Encoders(params["model"], params["pose_input"])
+    stored = shards.Shards([path])
+    encoders.load_state_dict({name: torch.from_numpy(stored[name]) for name in stored})
+    return encoders.eval(), header
+
+
+def readouts(params: dict[str, Any]) -> list[str]:
+    """The features that the variant's pretraining trains: f_d needs pose input, f_i a generating branch as well."""
+    return ["f_s"] + ["f_d"] * bool(params["pose_input"]) + ["f_i"] * bool(params["pose_input"] and params["sigma_v"])
+
+
+def scores(
+    encoders: Encoders, features: Features, table: Any, params: dict[str, Any], seed: int
+) -> dict[str, dict[str, list[float]]]:
+    """Share of correct predictions of each test video, by protocol and read-out."""
+    settings, names = params["evaluate"], readouts(params)
+    part = {split: table[table.split == split] for split in ("train", "test")}
+    videos = {split: rows.video.tolist() for split, rows in part.items()}
+    labels = {split: rows.label.to_numpy() for split, rows in part.items()}
+    result: dict[str, dict[str, list[float]]] = {}
+    if settings["probe"]:
+        found = {
+            split: video_features(encoders, features, videos[split], settings["clips"], 24) for split in ("train", "test")
+        }
+        sets = {name: {split: found[split][name].double().numpy() for split in found} for name in names}
+        sets["all"] = {split: np.concatenate([sets[name][split] for name in names], 1) for split in found}
+        if encoders.integration is not None:
+            control = untrained_integration(encoders, params["model"], features, videos["train"])
+            sets["f_i_untrained"] = {
+                split: video_features(control, features, videos[split], settings["clips"], 24)["f_i"].double().numpy()
+                for split in found
+            }
+        for name, values in sets.items():
+            accuracy = probe_accuracy(values["train"], labels["train"], values["test"], labels["test"], settings["probe"])
+            for amount, shares in accuracy.items():
+                result.setdefault(f"linear_{amount}", {})[name] = [round(float(x), 6) for x in shares]
+    if settings["finetune"]:
+        train, test = (videos["train"], labels["train"]), (videos["test"], labels["test"])
+        result["finetune"] = {"all": finetune_accuracy(encoders, names, features, train, test, params, seed).tolist()}
+    return result
+
+
+def main() -> None:
+    parser = cli.features_parser(__doc__)
+    parser.add_argument("--encoders", type=Path, required=True, help="output of python -m csvr.pretrain")
+    parser.add_argument("--output", type=Path, required=True, help="metrics (JSON)")
+    args = parser.parse_args()
+    cli.limit_threads(args.threads)
+    encoders, header = load_encoders(args.encoders, args.params)
+    features = Features(args.clips, args.poses, [], ClipShape(**args.params["clip"]))
+    table = index.read(args.index)
+    features.require(table.video.tolist())
+    test = table[table.split == "test"]
+
+    def evaluate(config: dict[str, Any], run: Run) -> dict[str, float]:
+        began = time.monotonic()
+        found = scores(encoders, features, table, args.params, header["seed"])
+        write_text(
+            args.output,
+            json.dumps(
+                {
+                    "run_id": run._id, "pretrain_run_id": header["run_id"],
+                    "variant": header["variant"], "seed": header["seed"], "params": args.params,
+                    "data": header["data"], "git": git_state(), "host": host(), "threads": args.threads,
+                    "seconds": {"pretrain": header["seconds"], "evaluate": time.monotonic() - began},
+                    "videos": test.video.tolist(), "labels": test.label.tolist(),
+                    "classes": table.drop_duplicates("label").sort_values("label")["class"].tolist(),
+                    "scores": found,
+                }
+            )
+            + "\n",
+        )  # fmt: skip
+        return {f"{protocol}/{name}": float(np.mean(x)) for protocol, s in found.items() for name, x in s.items()}
+
+    record("evaluate", evaluate, args.params | {"variant": header["variant"], "seed": header["seed"]}, args.runs)
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the checkout and whether tracked files differ from it; nothing outside a repository."""
+    try:
+        repository = git.Repo(ROOT)
+        return {"commit": repository.head.commit.hexsha, "dirty": repository.is_dirty()}
+    except (git.InvalidGitRepositoryError, ValueError):
+        return {"commit": None, "dirty": None}
+
+
+def host() -> dict[str, Any]:
+    """The machine, for the report's footer."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return {"cpu": names[0] if names else platform.processor(), "cores": len(names), "hostname": platform.node()}
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Downstream evaluation: linear probe, fine-tuning, statistics."""

@@ -1,0 +1,1 @@
+"""Joint self-supervised pretraining of the three branches."""

@@ -1,0 +1,230 @@
+"""CSVR: three branches around the features f_s, f_d and f_i, and the loss that trains them together.
+
+    L = σ_v·L_video + σ_p·L_pose + σ_c·L_context        (the paper has σ_v = 1)
+
+A branch whose weight is 0 is not built, so it costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from csvr.context.backbone import ResNet3D, pool
+from csvr.context.iframe import IFrameEncoder
+from csvr.context.mi_infonce import mi_infonce
+from csvr.context.projection import ProjectionHead
+from csvr.generation.discriminator import VideoDiscriminator
+from csvr.generation.losses import gradient_penalty, reconstruction_loss
+from csvr.generation.tganv2 import Pyramid, VideoGenerator, real_pyramid
+from csvr.integration.layer import IntegrationLayer
+from csvr.pose.gan import PoseDecoder, PoseDiscriminator, PoseEncoder
+from csvr.pose.gan_losses import discriminator_loss, generator_loss, pose_reconstruction
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Views:
+    """What one step trains on.
+
+    Attributes:
+        clip: (N, 3, T, H, W) in −1 … 1: input of the clip encoder, and what the first generator reconstructs.
+        future: What the second generator is to predict, likewise.
+        poses, future_poses: Normalised keypoints (N, T', 17, 3).
+        iframes: (M, 3, H, W).
+        owner: Clip of each I-frame, (M,).
+    """
+
+    clip: Tensor
+    future: Tensor
+    poses: Tensor
+    future_poses: Tensor
+    iframes: Tensor
+    owner: Tensor
+
+
+class Encoders(nn.Module):
+    """What is kept after pretraining: clip encoder (f_s), pose encoder (f_d) and integration layer (f_i).
+
+    Args:
+        model: The `model` parameters.
+        motion: Whether there is a pose encoder; without it there is no integration layer either.
+    """
+
+    def __init__(self, model: Params, motion: bool) -> None:
+        super().__init__()
+        self.backbone = ResNet3D(**model["backbone"])
+        self.pose = PoseEncoder(**model["pose"]["encoder"]) if motion else None
+        self.integration = (
+            IntegrationLayer(self.backbone.out_channels, self.pose.out_channels, **model["integration"])
+            if self.pose
+            else None
+        )
+
+    def forward(self, clip: Tensor, poses: Tensor) -> dict[str, Tensor]:
+        """Feature maps: f_s (N, C, t, h, w), and with a pose encoder f_d (N, C_d, t'), f_i (as f_s), mask M."""
+        maps: dict[str, Tensor] = {"f_s": self.backbone(clip)}
+        if self.pose is not None and self.integration is not None:
+            maps["f_d"] = self.pose(poses)
+            maps["f_i"], mask = self.integration(maps["f_s"], maps["f_d"])
+            if mask is not None:
+                maps["mask"] = mask
+        return maps
+
+
+class ContextBranch(nn.Module):
+    """Clip feature against I-frame features by multi-instance InfoNCE."""
+
+    def __init__(self, model: Params, clip_channels: int) -> None:
+        super().__init__()
+        context = model["context"]
+        self.iframe = IFrameEncoder(**context["iframe"])
+        self.clip_head = ProjectionHead(clip_channels, **context["head"])
+        self.iframe_head = ProjectionHead(self.iframe.out_channels, **context["head"])
+        self.temperature, self.symmetric = context["temperature"], context["symmetric"]
+
+    def forward(self, static: Tensor, iframes: Tensor, owner: Tensor) -> dict[str, Tensor]:
+        """Loss, and statistics of the solution: accuracy of the nearest I-frame, spread of the embeddings."""
+        queries, keys = self.clip_head(pool(static)), self.iframe_head(self.iframe(iframes))
+        positives = torch.arange(len(queries))[:, None] == owner
+        nearest = positives[torch.arange(len(queries)), (queries @ keys.T).argmax(1)]
+        return {
+            "context": mi_infonce(queries, keys, positives, self.temperature, self.symmetric),
+            "context_accuracy": nearest.float().mean().detach(),
+            "context_spread": queries.std(0).mean().detach(),
+        }
+
+
+class PoseBranch(nn.Module):
+    """Future poses from f_d by a conditional GAN (the encoder is the one of `Encoders`)."""
+
+    def __init__(self, model: Params, motion_channels: int, future: int) -> None:
+        super().__init__()
+        pose = model["pose"]
+        self.decoder = PoseDecoder(motion_channels, future, **pose["decoder"])
+        self.discriminator = PoseDiscriminator(**pose["discriminator"])
+        self.kind, self.adversarial = pose["gan"], pose["adversarial"]
+        self.reconstruction, self.error = pose["reconstruction"], pose["error"]
+
+    def forward(self, motion: Tensor, views: Views) -> dict[str, Tensor]:
+        """Loss of the generator, and of its discriminator on the same prediction."""
+        predicted = self.decoder(motion, views.poses)
+        target, visible = views.future_poses[..., :2], views.future_poses[..., 2] > 0
+        self.discriminator.requires_grad_(False)
+        fooled = generator_loss(self.discriminator(views.poses, predicted, visible), self.kind)
+        self.discriminator.requires_grad_(True)
+        distance = pose_reconstruction(predicted, target, visible, self.error)
+        real = self.discriminator(views.poses, target, visible)
+        fake = self.discriminator(views.poses, predicted.detach(), visible)
+        return {
+            "pose": self.reconstruction * distance + self.adversarial * fooled,
+            "pose_l1": pose_reconstruction(predicted.detach(), target, visible),
+            "pose_discriminator": discriminator_loss(real, fake, self.kind),
+        }
+
+
+class VideoBranch(nn.Module):
+    """Two TGANv2 networks: one reconstructs the clip, one predicts its future, both from f_i."""
+
+    NAMES = ("clip", "future")
+
+    def __init__(self, model: Params, channels: int, frames: int) -> None:
+        super().__init__()
+        generation = model["generation"]
+        self.generators = nn.ModuleDict(
+            {name: VideoGenerator(channels, frames, **generation["generator"]) for name in self.NAMES}
+        )
+        sizes = self.generators["clip"].sizes
+        self.discriminators = nn.ModuleDict(
+            {name: VideoDiscriminator(levels=len(sizes), **generation["discriminator"]) for name in self.NAMES}
+        )
+        self.sizes: list[int] = list(sizes)
+        self.kind, self.adversarial = generation["gan"], generation["adversarial"]
+        self.reconstruction, self.penalty = generation["reconstruction"], generation["penalty"]
+        self.penalty_every, self.clips = generation["penalty_every"], generation["clips"]
+
+    def forward(self, integrated: Tensor, views: Views, step: int) -> dict[str, Tensor]:
+        """Loss of both generators, and of both discriminators, on the first `clips` of the batch."""
+        terms: dict[str, Tensor] = {}
+        integrated = integrated[: self.clips]
+        video, judge = integrated.new_zeros(()), integrated.new_zeros(())
+        for name in self.NAMES:
+            fake: Pyramid = self.generators[name](integrated)
+            real = real_pyramid(getattr(views, name)[: self.clips], self.sizes, fake.frames)
+            distance = reconstruction_loss(fake.clips, real)
+            terms[f"video_{name}_l1"] = distance.detach()
+            video = video + self.reconstruction * distance
+            if self.adversarial:
+                discriminator = self.discriminators[name]
+                discriminator.requires_grad_(False)
+                fooled = generator_loss(discriminator(fake.clips), self.kind)
+                discriminator.requires_grad_(True)
+                video = video + self.adversarial * fooled
+                judge = judge + self._judge(discriminator, real, [clip.detach() for clip in fake.clips], step)
+        return {"video": video, "video_discriminator": judge} | terms
+
+    def _judge(self, discriminator: nn.Module, real: list[Tensor], fake: list[Tensor], step: int) -> Tensor:
+        """Discriminator loss; every `penalty_every` steps with the penalty, scaled up accordingly (lazy R1)."""
+        penalise = step % self.penalty_every == 0
+        real = [clip.detach().requires_grad_(penalise) for clip in real]
+        logits = discriminator(real)
+        loss = discriminator_loss(logits, discriminator(fake), self.kind)
+        if penalise:
+            loss = loss + self.penalty_every * gradient_penalty(logits, real, self.penalty, reduction="mean")
+        return loss
+
+
+class CSVR(nn.Module):
+    """All networks of one variant.
+
+    Args:
+        params: The parameters `model`, `clip`, `sigma_v`, `sigma_p`, `sigma_c` and `pose_input`.
+        pose_frames: Poses of a clip, T'.
+
+    Raises:
+        ValueError: σ_p > 0 without pose input.
+    """
+
+    def __init__(self, params: Params, pose_frames: int) -> None:
+        super().__init__()
+        if params["sigma_p"] and not params["pose_input"]:
+            raise ValueError("sigma_p > 0 needs pose_input: true")
+        model = params["model"]
+        self.weights = {name: float(params[f"sigma_{name[0]}"]) for name in ("video", "pose", "context")}
+        self.encoders = Encoders(model, params["pose_input"])
+        channels = self.encoders.backbone.out_channels
+        self.context = ContextBranch(model, channels) if self.weights["context"] else None
+        self.pose = (
+            PoseBranch(model, self.encoders.pose.out_channels, pose_frames)
+            if self.weights["pose"] and self.encoders.pose
+            else None
+        )
+        self.video = VideoBranch(model, channels, params["clip"]["frames"]) if self.weights["video"] else None
+
+    def forward(self, views: Views, step: int) -> dict[str, Tensor]:
+        """Every loss term of one step. `loss` trains encoders and generators, `discriminator` the discriminators."""
+        maps = self.encoders(views.clip, views.poses)
+        terms: dict[str, Tensor] = {}
+        if self.context is not None:
+            terms |= self.context(maps["f_s"], views.iframes, views.owner)
+        if self.pose is not None:
+            terms |= self.pose(maps["f_d"], views)
+        if self.video is not None:
+            terms |= self.video(maps.get("f_i", maps["f_s"]), views, step)
+        zero = views.clip.new_zeros(())
+        terms["loss"] = sum((w * terms[name] for name, w in self.weights.items() if w), start=zero)
+        judges = [value for name, value in terms.items() if name.endswith("_discriminator")]
+        terms["discriminator"] = sum(judges, start=zero)
+        return terms
+
+    def discriminators(self) -> list[nn.Parameter]:
+        """Parameters that `discriminator` trains; `loss` trains all others."""
+        return [p for name, p in self.named_parameters() if ".discriminator" in name]
+
+    def generators(self) -> list[nn.Parameter]:
+        """Parameters that `loss` trains."""
+        return [p for name, p in self.named_parameters() if ".discriminator" not in name]
