@@ -64,17 +64,16 @@ def scores(
     labels = {split: rows.label.to_numpy() for split, rows in part.items()}
     result: dict[str, dict[str, list[float]]] = {}
     if settings["probe"]:
+        control = untrained_integration(encoders, params["model"], features, videos["train"])
         found = {
-            split: video_features(encoders, features, videos[split], settings["clips"], 24) for split in ("train", "test")
+            split: video_features(encoders, control, features, videos[split], settings["clips"])
+            for split in ("train", "test")
         }
-        sets = {name: {split: found[split][name].double().numpy() for split in found} for name in names}
+        sets = {
+            name: {split: found[split][name].double().numpy() for split in found}
+            for name in names + ["f_i_untrained"] * (control is not None)
+        }
         sets["all"] = {split: np.concatenate([sets[name][split] for name in names], 1) for split in found}
-        if encoders.integration is not None:
-            control = untrained_integration(encoders, params["model"], features, videos["train"])
-            sets["f_i_untrained"] = {
-                split: video_features(control, features, videos[split], settings["clips"], 24)["f_i"].double().numpy()
-                for split in found
-            }
         for name, values in sets.items():
             accuracy = probe_accuracy(values["train"], labels["train"], values["test"], labels["test"], settings["probe"])
             for amount, shares in accuracy.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,9 @@ from csvr.data.augment import centre_crop, hold_missing, normalise_poses, to_uni
 from csvr.data.batches import Features, uniform_starts
 from csvr.integration.layer import IntegrationLayer
 from csvr.pretrain.model import Encoders
+
+BATCH = 24
+"""Videos at a time."""
 
 
 def load_clips(features: Features, videos: list[str], clips: int) -> tuple[Tensor, Tensor]:
@@ -27,48 +32,47 @@ def load_clips(features: Features, videos: list[str], clips: int) -> tuple[Tenso
 
 @torch.inference_mode()
 def video_features(
-    encoders: Encoders, features: Features, videos: list[str], clips: int, batch: int
+    encoders: Encoders, control: IntegrationLayer | None, features: Features, videos: list[str], clips: int
 ) -> dict[str, Tensor]:
     """Pooled features of each video.
 
     Args:
         encoders: In evaluation mode.
+        control: Untrained integration layer (see `untrained_integration`) for the read-out f_i_untrained.
         features: Stored clips and poses.
         videos: Names.
         clips: Clips a video.
-        batch: Videos at a time.
 
     Returns:
-        f_s, and with a pose encoder f_d and f_i: float32, (videos, channels).
+        f_s, and with a pose encoder f_d, f_i and f_i_untrained: float32, (videos, channels).
     """
     found: dict[str, list[Tensor]] = {}
-    for first in range(0, len(videos), batch):
-        some = videos[first : first + batch]
+    for first in range(0, len(videos), BATCH):
+        some = videos[first : first + BATCH]
         maps = encoders(*load_clips(features, some, clips))
-        for name in ("f_s", "f_d", "f_i"):
-            if name in maps:
-                found.setdefault(name, []).append(pool(maps[name]).unflatten(0, (len(some), clips)).mean(1))
+        maps.pop("mask", None)
+        if control is not None:
+            maps["f_i_untrained"], _ = control(maps["f_s"], maps["f_d"])
+        for name, value in maps.items():
+            found.setdefault(name, []).append(pool(value).unflatten(0, (len(some), clips)).mean(1))
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
-def untrained_integration(encoders: Encoders, model: dict[str, object], features: Features, videos: list[str]) -> Encoders:
-    """The control for f_i: the same trained encoders under a fresh integration layer.
+def untrained_integration(
+    encoders: Encoders, model: dict[str, Any], features: Features, videos: list[str]
+) -> IntegrationLayer | None:
+    """The control for f_i: a fresh integration layer for the same trained encoders; None without a pose encoder.
 
     Its normalisation statistics are those of `videos`, as a trained layer's would be, so that only the training
     of the layer is missing. Reported beside f_i, for a feature that holds both cues may owe it to the architecture.
     """
-    if encoders.integration is None or encoders.pose is None:
-        raise ValueError("the encoders have no integration layer")
-    fresh = IntegrationLayer(encoders.backbone.out_channels, encoders.pose.out_channels, **model["integration"])  # type: ignore[arg-type]
-    for norm in (fresh.motion_norm, fresh.static_norm):
-        norm.momentum = None  # cumulative average over all batches
-    fresh.train()
+    if encoders.pose is None:
+        return None
+    layer = IntegrationLayer(encoders.backbone.out_channels, encoders.pose.out_channels, **model["integration"])
+    for norm in (layer.motion_norm, layer.static_norm):
+        norm.momentum = None  # type: ignore[assignment]  # plain average over all batches
     with torch.inference_mode():
-        for first in range(0, len(videos), 24):
-            clip, poses = load_clips(features, videos[first : first + 24], 1)
-            fresh(encoders.backbone(clip), encoders.pose(poses))
-    fresh.eval()
-    control = Encoders.__new__(Encoders)
-    torch.nn.Module.__init__(control)
-    control.backbone, control.pose, control.integration = encoders.backbone, encoders.pose, fresh
-    return control.eval()
+        for first in range(0, len(videos), BATCH):
+            clip, poses = load_clips(features, videos[first : first + BATCH], 1)
+            layer(encoders.backbone(clip), encoders.pose(poses))
+    return layer.eval()

@@ -29,7 +29,7 @@ Detect = Callable[[Frames], list[list[Person]]]
 
 @dataclass(frozen=True)
 class Settings:
-    """Parameters of the extraction; see params/pose_estimator/poses.yaml.
+    """Parameters of the extraction; see params/pose_extraction/rendered.yaml.
 
     Attributes:
         checkpoint: Path, or a name that OpenPifPaf publishes.
