@@ -4,23 +4,45 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CORES  ?= 8
 STAMP  := $(VENV)/.installed
+TABLE  := reports/table_ablation.md
+RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test lint lock
+.PHONY: help env reproduce test lint params lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 env: $(STAMP)  ## create .venv from the pinned requirements (once)
 
-# The stamp holds the checksum of what was installed, so a changed pin installs again and nothing else does.
+# The stamp is newer than the pins it was made from, so a changed pin installs again and nothing else does.
 $(STAMP): requirements.txt requirements-openpifpaf.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.txt
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pip install --disable-pip-version-check --progress-bar off \
+	$(RUN) $(BIN)/pip install --disable-pip-version-check --progress-bar off \
 		--no-deps --no-build-isolation --no-cache-dir --require-hashes -r requirements-openpifpaf.txt
 	touch $@
+
+reproduce: env  ## everything from raw videos to the ablation table
+	@echo "Making $(TABLE): data set, features, pretraining and evaluation of every variant and seed."
+	@echo "About 25 minutes on two cores; what is there already is not made again. Logs: logs/, runs: python -m csvr.runs"
+	$(RUN) snakemake --cores $(CORES) $(TABLE)
+
+test: env  ## the test suite
+	$(RUN) pytest -q
+
+lint: env  ## style and types of Python and Snakemake files
+	$(BIN)/ruff check .
+	$(RUN) snakefmt --check Snakefile workflow
+	$(RUN) snakemake --lint
+	$(BIN)/mypy
+
+params: env  ## compose params.yaml from params/
+	$(BIN)/python workflow/scripts/compose_params.py
 
 lock:  ## pin requirements.in into requirements.txt (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header requirements.in -o requirements.txt
+
+clean:  ## remove everything that the workflow makes, except reports/ and the records in runs/
+	rm -rf data/mannequin features results logs benchmarks .snakemake

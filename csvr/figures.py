@@ -22,7 +22,8 @@ from csvr.errors import UserError
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402  (after the backend is chosen)
+import matplotlib.pyplot as plt
+from matplotlib.lines import Line2D
 
 COLOURS = ("tab:blue", "tab:green", "tab:orange", "tab:purple", "tab:red")
 SHORT_SIDE = 96  # pixels of a frame in the figure
@@ -71,7 +72,7 @@ def contact_sheet(
             -0.02, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=9,
             color=colour.get(group_of.get(name, ""), "black"), fontweight="bold",
         )  # fmt: skip
-    handles = [plt.Line2D([], [], color=colour.get(group, "black"), lw=4, label=group) for group in groups]
+    handles = [Line2D([], [], color=colour.get(group, "black"), lw=4, label=group) for group in groups]
     if handles:
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     output.parent.mkdir(parents=True, exist_ok=True)

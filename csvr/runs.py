@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the Sacred runs (default: runs)")
     args = parser.parse_args()
-    shown = Table(*COLUMNS[:-1])
-    shown.add_column("result", no_wrap=True, overflow="ellipsis")
+    shown = Table()
+    for column in COLUMNS:
+        shown.add_column(column, no_wrap=column != "result")
     for row in table(args.runs):
         shown.add_row(*(row[column] for column in COLUMNS))
-    Console().print(shown)
+    # Rich takes 80 columns for a pipe or a file, too few for one line a run.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(shown)
 
 
 if __name__ == "__main__":

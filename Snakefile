@@ -1,0 +1,33 @@
+# From raw videos to the ablation table: `snakemake --cores 8 reports/table_ablation.md`.
+# Parameters: params.yaml (composed from params/ by `make params`). Rules: workflow/rules/, one file a phase.
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+configfile: "params.yaml"
+
+
+validate(config, "workflow/schemas/params.schema.yaml")
+
+
+report: "workflow/report/workflow.rst"
+
+
+# `rule all` has to be in this file: a Snakefile that only includes others has no default target. Its targets are
+# known once the rules are, hence after the first include.
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        REPORTS,
+
+
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/extraction.smk"
+include: "workflow/rules/pose_estimator.smk"
+include: "workflow/rules/pretraining.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/reporting.smk"

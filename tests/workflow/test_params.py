@@ -1,0 +1,66 @@
+"""params.yaml is what params/ composes to, and what is wrong in it is named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from csvr.data.mannequin import ACTIONS
+from tests.workflow.repository import ROOT, Run, command
+
+COMPOSE = "workflow/scripts/compose_params.py"
+
+
+def test_committed_file_is_the_composition() -> None:
+    done = command(sys.executable, COMPOSE, "--check", cwd=ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_check_fails_on_another_value(tmp_path: Path) -> None:
+    other = tmp_path / "params.yaml"
+    other.write_text((ROOT / "params.yaml").read_text())
+    done = command(sys.executable, COMPOSE, "sigma_p=0.123", "--check", "--output", other, cwd=ROOT)
+    assert done.returncode == 1
+    assert "make params" in done.stdout
+
+
+def test_unknown_override_is_a_message() -> None:
+    done = command(sys.executable, COMPOSE, "sigma_q=1", "--check", cwd=ROOT)
+    assert done.returncode == 1
+    assert "sigma_q" in done.stdout and "Traceback" not in done.stdout
+
+
+def test_every_ablation_file_is_composed() -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert set(params["ablations"]) == {path.stem for path in (ROOT / "params" / "ablation").glob("*.yaml")}
+    assert set(params["variants"]) <= set(params["ablations"])
+
+
+def test_groups_are_those_of_the_generator() -> None:
+    groups = yaml.safe_load((ROOT / "params/dataset/mannequin.yaml").read_text())["groups"]
+    assert {name: group for group, names in groups.items() for name in names} == {
+        name: action.group for name, action in ACTIONS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"sigma_q": 1.0}, "sigma_q"),
+        ({"sigma_p": -1.0}, "sigma_p"),
+        ({"pretrain": {"stpes": 3}}, "stpes"),
+        ({"variants": ["full", "no_sound"]}, "no_sound"),
+        ({"ablations": {"full": {"set": {"sigma_z": 0}}}}, "sigma_z"),
+    ],
+)
+def test_wrong_parameter_is_named(
+    tiny: Path, snakemake: Run, tmp_path: Path, change: dict[str, object], named: str
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(yaml.safe_dump(change))
+    done = snakemake(tiny, str(wrong), "-n", "--quiet")
+    assert done.returncode != 0
+    assert named in done.stdout

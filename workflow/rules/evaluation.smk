@@ -1,0 +1,31 @@
+"""Downstream evaluation: linear probes and fine-tuning."""
+
+
+rule evaluate:
+    input:
+        code=code("evaluate"),
+        index="features/{dataset}/index.csv",
+        clips=shards("clips"),
+        poses=shards("poses"),
+        encoders="results/{dataset}/{variant}/seed{seed}/encoders.safetensors",
+    output:
+        "results/{dataset}/{variant}/seed{seed}/metrics.json",
+    log:
+        "logs/{dataset}/evaluate/{variant}/seed{seed}.log",
+    benchmark:
+        "benchmarks/{dataset}/evaluate/{variant}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        p=evaluate_params,
+    message:
+        "Evaluating {wildcards.variant}, seed {wildcards.seed}"
+    shell:
+        """
+        python -m csvr.evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
+            --encoders {input.encoders:q} --params {params.p:q} --output {output:q} \
+            --runs runs --threads 1 >{log:q} 2>&1
+        """

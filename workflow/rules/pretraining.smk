@@ -1,0 +1,33 @@
+"""Joint pretraining of the branches, without labels."""
+
+
+rule pretrain:
+    input:
+        code=code("pretrain"),
+        index="features/{dataset}/index.csv",
+        clips=shards("clips"),
+        poses=shards("poses"),
+        iframes=shards("iframes"),
+    output:
+        encoders="results/{dataset}/{variant}/seed{seed}/encoders.safetensors",
+        history="results/{dataset}/{variant}/seed{seed}/history.csv",
+    log:
+        "logs/{dataset}/pretrain/{variant}/seed{seed}.log",
+    benchmark:
+        "benchmarks/{dataset}/pretrain/{variant}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        p=pretrain_params,
+    message:
+        "Pretraining {wildcards.variant}, seed {wildcards.seed}"
+    shell:
+        """
+        python -m csvr.pretrain --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
+            --iframes {input.iframes:q} --params {params.p:q} --variant {wildcards.variant:q} \
+            --seed {wildcards.seed} --output {output.encoders:q} --history {output.history:q} \
+            --runs runs --threads 1 >{log:q} 2>&1
+        """
