@@ -24,9 +24,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def snakemake() -> Run:
-    """Call `snakemake --configfile tiny.yaml` in a folder."""
+    """Call `snakemake … --configfile tiny.yaml` in a folder."""
 
-    def call(folder: Path, *words: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
-        return command("snakemake", "--cores", str(cores), "--configfile", "tiny.yaml", *words, cwd=folder)
+    def call(
+        folder: Path, *words: str, cores: int = 2, also: tuple[Path, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        return command("snakemake", "--cores", str(cores), *words, "--configfile", "tiny.yaml", *also, cwd=folder)
 
     return call

@@ -61,6 +61,6 @@ def test_wrong_parameter_is_named(
 ) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(yaml.safe_dump(change))
-    done = snakemake(tiny, str(wrong), "-n", "--quiet")
+    done = snakemake(tiny, "-n", "--quiet", also=(wrong,))
     assert done.returncode != 0
     assert named in done.stdout
