@@ -52,7 +52,7 @@ def _crop(images: Tensor, size: int, scale_x: Tensor, scale_y: Tensor, x: Tensor
     return F.grid_sample(flat, grid, padding_mode="border", align_corners=False).unflatten(1, images.shape[1:-2])
 
 
-def random_colour(images: Tensor, strength: float, permute: float, gray: float) -> Tensor:
+def random_colour(images: Tensor, strength: float, permute: float, gray: float, invert: float) -> Tensor:
     """Per-sample change of colour.
 
     Args:
@@ -60,6 +60,7 @@ def random_colour(images: Tensor, strength: float, permute: float, gray: float) 
         strength: Spread of gain, bias and channel mixing; 0 leaves them.
         permute: Probability of a random permutation of the channels.
         gray: Probability of gray.
+        invert: Probability of the negative, so that not even light and dark tell a scene.
 
     Returns:
         Likewise, clamped to −1 … 1.
@@ -71,6 +72,7 @@ def random_colour(images: Tensor, strength: float, permute: float, gray: float) 
     luma = torch.tensor([0.299, 0.587, 0.114]).expand(3, 3)
     mix = torch.where(torch.rand(n, 1, 1) < gray, luma, mix)
     mix = mix * (1 + strength * (torch.rand(n, 1, 1) - 0.5))
+    mix = torch.where(torch.rand(n, 1, 1) < invert, -mix, mix)
     bias = strength * 0.5 * (torch.rand(n, 3) - 0.5)
     flat = images.flatten(2)
     return (torch.bmm(mix, flat) + bias[..., None]).clamp(-1, 1).view_as(images)

@@ -25,12 +25,15 @@ class ClipShape:
         stride: Distance between two of them, in video frames.
         crop: Height and width that the networks see, in pixels.
         iframe_window: How far before and after the clip its I-frames may lie, in video frames.
+        iframe_inside: Whether I-frames inside the clip count too. Those of other times, seen by a camera that has
+            moved on, can't be matched by layout and make the contrast learn what is in the scene.
     """
 
     frames: int
     stride: int
     crop: int
     iframe_window: int
+    iframe_inside: bool
 
     @property
     def span(self) -> int:
@@ -106,16 +109,18 @@ class Features:
         return int(self.clips.rows_of(video))
 
     def iframes_near(self, video: str, start: int) -> Tensor:
-        """All I-frames from `iframe_window` before the clip to `iframe_window` after it, uint8, (n, 3, h, w); n ≥ 1.
+        """The clip's I-frames: all from `iframe_window` before it to `iframe_window` after it, uint8, (n, 3, h, w); n ≥ 1.
 
         Where there is none (long GOPs), the nearest one.
         """
         index: NDArray[Any] = self.iframes[f"{video}/index"]
         window = self.shape.iframe_window
-        near = np.flatnonzero((index >= start - window) & (index < start + self.shape.span + window))
-        if not len(near):
-            near = np.array([np.abs(index - (start + self.shape.span / 2)).argmin()])
-        return torch.from_numpy(self.iframes.rows(video, int(near[0]), int(near[-1]) + 1)).permute(0, 3, 1, 2)
+        near = (index >= start - window) & (index < start + self.shape.span + window)
+        if not self.shape.iframe_inside:
+            near &= (index < start) | (index >= start + self.shape.span)
+        if not near.any():
+            near[np.abs(index - (start + self.shape.span / 2)).argmin()] = True
+        return torch.from_numpy(self.iframes[video][near]).permute(0, 3, 1, 2)
 
     def batch(self, videos: list[str], starts: list[int]) -> Batch:
         """Clips of `videos` starting at `starts`, each followed by its future."""

@@ -93,7 +93,7 @@ def render(clip: Clip, seed: int, frames: int, size: int) -> tuple[NDArray[np.ui
 
     body, look = figure.Body.sample(shared), _clothes(shared)
     canvas = scenes.draw_scene(action.scene or str(shared.choice(scenes.POOL)), shared)
-    height = rng.uniform(68, 90) * size / 128
+    height = rng.uniform(50, 68) * size / 128
     angles, sink = motions.motion(action.motion, frames, rng)
     t = np.linspace(-1, 1, frames)
     jitter = rng.normal(0, 0.4, (frames, 2))

@@ -25,7 +25,8 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int) -> Views:
     """
     area = (float(augment["area"][0]), float(augment["area"][1]))
     (clip, future), flip = random_crop([to_unit(batch.clip), to_unit(batch.future)], crop, area)
-    both = random_colour(torch.cat([clip, future], 2), augment["colour"], augment["permute"], augment["clip_gray"])
+    colour, permute, invert = augment["colour"], augment["permute"], augment["invert"]
+    both = random_colour(torch.cat([clip, future], 2), colour, permute, augment["clip_gray"], invert)
     clip, future = both.split(clip.shape[2], 2)
     (iframes,), _ = random_crop([to_unit(batch.iframes)], crop, area)
     return Views(
@@ -33,6 +34,6 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int) -> Views:
         future=future,
         poses=hold_missing(flip_poses(normalise_poses(batch.poses, batch.poses), flip)),
         future_poses=flip_poses(normalise_poses(batch.future_poses, batch.poses), flip),
-        iframes=random_colour(iframes, augment["colour"], augment["permute"], augment["iframe_gray"]),
+        iframes=random_colour(iframes, colour, permute, augment["iframe_gray"], invert),
         owner=batch.owner,
     )

@@ -66,9 +66,10 @@ def test_whole_area_crop_is_the_image_or_its_mirror() -> None:
 def test_gray_is_gray_and_no_change_is_no_change() -> None:
     torch.manual_seed(0)
     images = torch.rand(4, 3, 8, 8) * 2 - 1
-    gray = augment.random_colour(images, 0.0, 0.0, 1.0)
+    gray = augment.random_colour(images, 0.0, 0.0, 1.0, 0.0)
     torch.testing.assert_close(gray[:, 0], gray[:, 2])
-    torch.testing.assert_close(augment.random_colour(images, 0.0, 0.0, 0.0), images)
+    torch.testing.assert_close(augment.random_colour(images, 0.0, 0.0, 0.0, 0.0), images)
+    torch.testing.assert_close(augment.random_colour(images, 0.0, 0.0, 0.0, 1.0), -images)
 
 
 def test_uniform_starts_are_mid_points_inside_the_video() -> None:

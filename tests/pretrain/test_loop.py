@@ -14,14 +14,14 @@ from csvr.pretrain import loop
 from csvr.pretrain.model import CSVR
 
 VIDEOS = [f"v{k}" for k in range(6)]
-SHAPE = {"frames": 4, "stride": 2, "crop": 28, "iframe_window": 8}
+SHAPE = {"frames": 4, "stride": 2, "crop": 28, "iframe_window": 8, "iframe_inside": True}
 
 
 def params(**changes: Any) -> dict[str, Any]:
     """Parameters of a very small CSVR."""
     return {
         "clip": SHAPE,
-        "augment": {"area": [0.5, 1.0], "colour": 0.5, "permute": 0.5, "clip_gray": 0.3, "iframe_gray": 1.0},
+        "augment": {"area": [0.5, 1.0], "colour": 0.5, "permute": 0.5, "clip_gray": 0.3, "iframe_gray": 1.0, "invert": 0.5},
         "model": {
             "backbone": {"width": 4, "blocks": [1, 1], "stem_stride": [2, 2, 2]},
             "pose": {

@@ -1,0 +1,73 @@
+"""Training curves: one panel a column of the histories, one colour a variant, mean ± standard deviation over seeds."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from csvr.errors import UserError
+from csvr.reporting import style
+from csvr.reporting.style import plt
+
+FIRST = ("loss", "video", "pose", "context")  # panels in this order, other columns after them as they come
+
+
+def read(paths: list[Path]) -> pd.DataFrame:
+    """All histories in long form: variant, seed, step, term, value.
+
+    Raises:
+        UserError: A path that is not <variant>/seed<k>/…, or a file that is no history.
+    """
+    frames = []
+    for path in paths:
+        match = re.fullmatch(r"seed(\d+)", path.parent.name)
+        if not match:
+            raise UserError(f"{path}: the folders must be <variant>/seed<k>")
+        try:
+            table = pd.read_csv(path)
+            rows = table.melt(id_vars="step", var_name="term")
+            rows["value"] = pd.to_numeric(rows["value"])
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{path}: no history of csvr.pretrain ({error}); run snakemake --cores 8 {path} --forcerun pretrain"
+            ) from error
+        frames.append(rows.assign(variant=path.parent.parent.name, seed=int(match[1])))
+    return pd.concat(frames, ignore_index=True)
+
+
+def draw(paths: list[Path], output: Path) -> None:
+    """Draw mean ± standard deviation over seeds.
+
+    Raises:
+        UserError: As `read`, or no file has a curve.
+    """
+    table = read(paths).dropna(subset="value")
+    if table.empty:
+        raise UserError("none of the histories has a curve; the variants were not trained")
+    terms = sorted(table.term.unique(), key=lambda t: FIRST.index(t) if t in FIRST else len(FIRST))
+    variants = list(table.variant.unique())
+    columns = min(3, len(terms))
+    rows = math.ceil(len(terms) / columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(3.6 * columns, 2.4 * rows + 0.6), squeeze=False, layout="constrained"
+    )
+    for axis, term in zip(axes.flat, terms, strict=False):
+        for k, variant in enumerate(variants):
+            chosen = table[(table.term == term) & (table.variant == variant)]
+            grouped = chosen.groupby("step")["value"]
+            mean, std = grouped.mean(), grouped.std(ddof=1).fillna(0)
+            colour = style.PALETTE[k % len(style.PALETTE)]
+            axis.plot(mean.index, mean, color=colour, lw=1.2, ls="-" if k < len(style.PALETTE) else "--")
+            axis.fill_between(mean.index, mean - std, mean + std, color=colour, alpha=0.15, lw=0)
+        axis.set(title=term, xlabel="step")
+    for axis in axes.flat[len(terms) :]:
+        axis.set_visible(False)
+    handles = [
+        plt.Line2D([], [], color=style.PALETTE[k % len(style.PALETTE)], ls="-" if k < len(style.PALETTE) else "--")
+        for k in range(len(variants))
+    ]
+    figure.legend(handles, variants, loc="outside upper center", ncols=min(4, len(variants)))
+    style.save(figure, output)

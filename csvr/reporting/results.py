@@ -1,0 +1,199 @@
+"""Metrics of all variants and seeds, read and checked: a table must never mix runs that don't belong together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csvr.errors import UserError
+
+Floats = NDArray[np.float64]
+PROTOCOLS = ("linear_few", "linear_all", "finetune")
+READOUTS = ("all", "f_s", "f_d", "f_i", "f_i_untrained")
+OVERALL = "overall"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table: how it is called and the effective parameters its runs must have."""
+
+    title: str
+    description: str
+    params: dict[str, Any]
+
+    def protocols(self) -> list[str]:
+        """The protocols that the variant's parameters ask for."""
+        evaluate = self.params.get("evaluate") or {}
+        wanted = {"linear_few": "probe", "linear_all": "probe", "finetune": "finetune"}
+        return [name for name, key in wanted.items() if evaluate.get(key)]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a report is to show: variants (in the order of rows), seeds and groups of classes."""
+
+    variants: dict[str, Variant]
+    seeds: list[int]
+    groups: dict[str, list[str]]
+    dataset: str
+    command: str
+    digest: str
+
+    @classmethod
+    def of(cls, params: dict[str, Any]) -> Expectation:
+        """From the value of the `--expect` flag.
+
+        Raises:
+            UserError: A key is missing.
+        """
+        try:
+            variants = {name: Variant(**params["variants"][name]) for name in params.get("order", params["variants"])}
+            return cls(
+                variants, list(params["seeds"]), dict(params["groups"] or {}), params["dataset"], params["command"],
+                hashlib.sha256(canonical(params).encode()).hexdigest(),
+            )  # fmt: skip
+        except (KeyError, TypeError) as error:
+            raise UserError(f"--expect: missing or unknown key: {error}") from error
+
+    def evaluation(self, part: str, key: str) -> Any:
+        """`params.evaluate.<part>.<key>` of the first variant that has it, else None."""
+        for variant in self.variants.values():
+            found = ((variant.params.get("evaluate") or {}).get(part) or {}).get(key)
+            if found is not None:
+                return found
+        return None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All cells (variant × seed) that exist, on V test videos."""
+
+    expected: Expectation
+    cells: dict[tuple[str, int], dict[str, Any]]
+    videos: list[str]
+    labels: NDArray[np.int64]
+    classes: list[str]
+
+    def scores(self, variant: str, protocol: str, readout: str = "all") -> dict[int, Floats]:
+        """Share of correct predictions of each test video, shape (V,), by seed; seeds without it are left out."""
+        found = {}
+        for seed in self.expected.seeds:
+            values = self.cells.get((variant, seed), {}).get("scores", {}).get(protocol, {}).get(readout)
+            if values is not None:
+                found[seed] = np.asarray(values, dtype=np.float64)
+        return found
+
+    def missing(self) -> list[tuple[str, int]]:
+        """Expected cells without a metrics file."""
+        return [(v, s) for v in self.expected.variants for s in self.expected.seeds if (v, s) not in self.cells]
+
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """Which test videos belong to all classes ("overall") and to each group, each of shape (V,)."""
+        names = np.asarray(self.classes)[self.labels]
+        return {OVERALL: np.ones(len(self.labels), bool)} | {
+            group: np.isin(names, members) for group, members in self.expected.groups.items()
+        }
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def differences(found: Any, expected: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Every leaf in which two nested parameter sets differ: (dotted key, found, expected); "(absent)" for no value."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        result = []
+        for name in sorted(found.keys() | expected.keys(), key=str):
+            dotted = f"{key}.{name}" if key else str(name)
+            result += differences(found.get(name, "(absent)"), expected.get(name, "(absent)"), dotted)
+        return result
+    return [] if found == expected else [(key, found, expected)]
+
+
+def load(paths: list[Path], expected: Expectation) -> Results:
+    """Read metrics files and refuse what does not belong in one table.
+
+    Args:
+        paths: Files of `python -m csvr.evaluate`. Expected cells without a file stay missing.
+        expected: What the table is to show.
+
+    Raises:
+        UserError: No file at all, an unreadable one, one that nobody expects, one made with other parameters or on
+            other data, or two of one cell. The message names the file, the key, both values and what to run.
+    """
+    cells: dict[tuple[str, int], dict[str, Any]] = {}
+    origin: dict[tuple[str, int], Path] = {}
+    first: tuple[Path, dict[str, Any]] | None = None
+    for path in paths:
+        cell = _read(path)
+        where = (cell["variant"], cell["seed"])
+        if where[0] not in expected.variants or where[1] not in expected.seeds:
+            raise UserError(f"{path}: variant {where[0]!r}, seed {where[1]} is not one that the report expects")
+        if where in cells:
+            raise UserError(f"{path}: variant {where[0]!r}, seed {where[1]} is already in {origin[where]}")
+        _check_params(path, cell["params"], expected.variants[where[0]].params)
+        first = first or (path, cell)
+        _check_data(path, cell, *first)
+        cells[where], origin[where] = cell, path
+    if first is None:
+        raise UserError("no metrics files; run snakemake --cores 8 first")
+    classes = first[1]["classes"]
+    for group, members in expected.groups.items():
+        unknown = [name for name in members if name not in classes]
+        if unknown:
+            raise UserError(f"groups.{group}: {first[0]} has no class {unknown[0]!r}; correct the data set's groups")
+    return Results(expected, cells, first[1]["videos"], np.asarray(first[1]["labels"], dtype=np.int64), classes)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """One metrics file with all its keys and scores of the right length."""
+    mend = f"run snakemake --cores 8 {path} --forcerun evaluate"
+    try:
+        cell = json.loads(path.read_text())
+        count = len(cell["videos"])
+        lengths = {"labels": len(cell["labels"])} | {
+            f"scores.{protocol}.{readout}": len(values)
+            for protocol, readouts in cell["scores"].items()
+            for readout, values in readouts.items()
+        }
+        for key in ("run_id", "pretrain_run_id", "variant", "seed", "params", "git", "host", "seconds", "classes"):
+            cell[key]
+        cell["data"]["index_sha256"]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path}: no readable JSON ({error}); {mend}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not what csvr.evaluate writes (key {error}); {mend}") from error
+    for key, length in lengths.items():
+        if length != count:
+            raise UserError(f"{path}: {key} has {length} entries for {count} test videos; {mend}")
+    return dict(cell)
+
+
+def _check_params(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Refuse a file made with other parameters, naming the first three keys that differ."""
+    wrong = differences(found, expected)
+    if wrong:
+        shown = "; ".join(f"{key} = {a!r}, expected {b!r}" for key, a, b in wrong[:3])
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        step = "evaluate" if all(key.startswith("evaluate") for key, _, _ in wrong) else "pretrain"
+        raise UserError(f"{path}: made with {shown}{more}; run snakemake --cores 8 {path} --forcerun {step}")
+
+
+def _check_data(path: Path, cell: dict[str, Any], other: Path, reference: dict[str, Any]) -> None:
+    """Refuse a file evaluated on other data than the first one."""
+    mine, theirs = cell["data"]["index_sha256"], reference["data"]["index_sha256"]
+    mend = f"run snakemake --cores 8 {path} --forcerun pretrain"
+    if mine != theirs:
+        raise UserError(f"{path}: data.index_sha256 = {mine}, but {theirs} in {other}; {mend}")
+    for key in ("videos", "labels", "classes"):
+        if cell[key] != reference[key]:
+            pairs = list(zip(cell[key], reference[key], strict=False))
+            a, b = next(((x, y) for x, y in pairs if x != y), (len(cell[key]), len(reference[key])))
+            raise UserError(f"{path}: {key} has {a!r} where {other} has {b!r}; {mend}")
