@@ -31,7 +31,9 @@ def parse() -> argparse.Namespace:
         if name == "pose-quality":
             command.add_argument("--quality", type=Path, required=True, help="file of csvr.pose_quality")
         if name == "curves":
-            command.add_argument("--histories", type=Path, nargs="+", required=True, help="<variant>/seed<k>/history.csv")
+            command.add_argument(
+                "--histories", type=Path, nargs="+", required=True, help="<variant>/seed<k>/history.csv"
+            )
     return parser.parse_args()
 
 

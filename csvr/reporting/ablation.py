@@ -113,9 +113,7 @@ def readout_table(results: Results, protocol: str) -> list[dict[str, Any]]:
         present = [readout for readout in READOUTS if results.scores(name, protocol, readout)]
         for readout in present or ["all"]:
             cells = accuracy_cells(results, name, protocol, readout)
-            rows.append(
-                {"title": variant.title, "readout": READOUT_NAMES.get(readout, readout), "accuracy": cells}
-            )
+            rows.append({"title": variant.title, "readout": READOUT_NAMES.get(readout, readout), "accuracy": cells})
     return rows
 
 

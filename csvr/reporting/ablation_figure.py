@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from csvr.reporting import style
 from csvr.reporting.ablation import protocol_names
 from csvr.reporting.results import Results
 from csvr.reporting.statistics import accuracy, spread
-from csvr.reporting.style import plt
 
 
 def draw(results: Results, output: Path) -> None:
@@ -38,8 +41,8 @@ def draw(results: Results, output: Path) -> None:
                 axis.plot(offsets, values, ".", ms=4, color=style.group_colour(group), mec="white", mew=0.3)
         axis.axhline(100 / len(results.classes), color="#555555", ls="--", lw=0.8)
         axis.set(title=title, ylabel="top-1 (%)", ylim=(0, 100))
-    handles = [plt.Rectangle((0, 0), 1, 1, color=style.group_colour(group), alpha=0.55) for group in masks]
-    handles.append(plt.Line2D([], [], color="#555555", ls="--", lw=0.8))
+    handles: list[Artist] = [Patch(color=style.group_colour(group), alpha=0.55) for group in masks]
+    handles.append(Line2D([], [], color="#555555", ls="--", lw=0.8))
     figure.legend(handles, [*masks, "chance"], loc="outside upper center", ncols=len(masks) + 1)
     axes[-1, 0].set_xticks(range(len(variants)), [v.title.replace(" ", "\n", 1) for v in variants.values()])
     style.save(figure, output)

@@ -35,7 +35,8 @@ class Claim:
 
 def interval_text(interval: Interval) -> str:
     """A difference in percentage points: "+3.1 [+1.0, +5.2]"."""
-    mean, low, high = (f"{100 * x:+.1f}".replace("-", "−") for x in (interval.mean, interval.low, interval.high))
+    points = (round(100 * x, 1) + 0.0 for x in (interval.mean, interval.low, interval.high))  # + 0.0: no "-0.0"
+    mean, low, high = (f"{x:+.1f}".replace("-", "−") for x in points)
     return f"{mean} [{low}, {high}]"
 
 

@@ -6,11 +6,12 @@ import math
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from csvr.errors import UserError
 from csvr.reporting import style
-from csvr.reporting.style import plt
 
 FIRST = ("loss", "video", "pose", "context")  # panels in this order, other columns after them as they come
 
@@ -66,7 +67,7 @@ def draw(paths: list[Path], output: Path) -> None:
     for axis in axes.flat[len(terms) :]:
         axis.set_visible(False)
     handles = [
-        plt.Line2D([], [], color=style.PALETTE[k % len(style.PALETTE)], ls="-" if k < len(style.PALETTE) else "--")
+        Line2D([], [], color=style.PALETTE[k % len(style.PALETTE)], ls="-" if k < len(style.PALETTE) else "--")
         for k in range(len(variants))
     ]
     figure.legend(handles, variants, loc="outside upper center", ncols=min(4, len(variants)))

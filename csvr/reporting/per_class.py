@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from csvr.errors import UserError
@@ -11,7 +12,6 @@ from csvr.reporting import style
 from csvr.reporting.ablation import protocol_names
 from csvr.reporting.claims import FULL
 from csvr.reporting.results import Results
-from csvr.reporting.style import plt
 
 
 def draw(results: Results, output: Path, protocol: str = "linear_few") -> None:

@@ -17,7 +17,7 @@ def write(quality: Path, output: Path) -> None:
     Raises:
         UserError: Unreadable, or not such a file.
     """
-    mend = f"run snakemake --cores 8 {quality} --forcerun pose_quality"
+    mend = f"run snakemake --cores 8 {quality} --forcerun score_poses"
     try:
         found = json.loads(quality.read_text())
         values = {

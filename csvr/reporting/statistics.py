@@ -100,11 +100,10 @@ def paired_intervals(
     seed the interval covers test videos only.
     """
     sampled = paired_draws(difference, labels, weights, draws, seed)
-    low, high = np.quantile(sampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    # Rounded, so that differences that cancel are 0 and not 1e-18, which would "exclude" 0.
+    low, high = np.quantile(sampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0).round(12)
     means = (difference @ weights).mean(axis=0)
-    return [
-        Interval(float(m), float(a), float(b), len(difference)) for m, a, b in zip(means, low, high, strict=True)
-    ]
+    return [Interval(float(m), float(a), float(b), len(difference)) for m, a, b in zip(means, low, high, strict=True)]
 
 
 def paired(scores: dict[int, Floats], reference: dict[int, Floats]) -> Floats | None:

@@ -1,0 +1,92 @@
+"""Synthetic metrics: six classes in three groups, 20 test videos each, three seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+CLASSES = ["ArmsUp", "ArmsDown", "AtBeach", "At|City", "<script>alert(1)</script>", "Jump"]
+GROUPS = {"motion": CLASSES[:2], "context": CLASSES[2:4], "both": CLASSES[4:]}
+EACH = 20
+# Accuracy of motion, context, both
+ACCURACY = {
+    "full": (0.9, 0.7, 0.9),
+    "no_pose": (0.2, 0.6, 0.7),
+    "no_context": (0.9, 0.4, 0.85),
+    "no_generation": (0.9, 0.7, 0.9),
+    "random_init": (0.4, 0.3, 0.5),
+    "pose_input_no_loss": (0.5, 0.7, 0.8),
+    "supervised_scratch": (0.5, 0.5, 0.5),
+}
+Make = Callable[..., list[Path]]
+
+
+def params(variant: str) -> dict[str, Any]:
+    probe = None if variant == "supervised_scratch" else {"few": 8, "draws": 8}
+    return {
+        "sigma_p": 0 if variant == "no_pose" else 1,
+        "model": {"backbone": {"width": 16, "blocks": [1, 1]}},
+        "evaluate": {"probe": probe, "finetune": {"per_class": 8}},
+    }
+
+
+def metrics(variant: str, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng([seed, list(ACCURACY).index(variant)])
+    labels = np.repeat(np.arange(6), EACH)
+
+    def shares(shift: float = 0.0) -> list[float]:
+        p = np.clip(np.asarray(ACCURACY[variant])[labels // 2] + shift, 0, 1)
+        return (rng.binomial(8, p) / 8).tolist()
+
+    readouts = ["all", "f_s"] if variant == "no_pose" else ["all", "f_s", "f_d", "f_i", "f_i_untrained"]
+    scores: dict[str, Any] = {"finetune": {"all": shares()}}
+    if variant != "supervised_scratch":
+        for protocol in ("linear_few", "linear_all"):
+            scores[protocol] = {name: shares(-0.2 * (name == "f_i_untrained")) for name in readouts}
+    return {
+        "run_id": f"{100 + seed}", "pretrain_run_id": f"{seed}", "variant": variant, "seed": seed,
+        "params": params(variant), "data": {"index_sha256": "abc123", "clips": ["1"], "poses": ["2"]},
+        "git": {"commit": "0123abcd", "dirty": False}, "host": {"cpu": "A CPU", "cores": 2, "hostname": "here"},
+        "threads": 1, "seconds": {"pretrain": 60.0, "evaluate": 12.0},
+        "videos": [f"v_{k}" for k in range(len(labels))], "labels": labels.tolist(), "classes": CLASSES,
+        "scores": scores,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def expect() -> dict[str, Any]:
+    return {
+        "order": list(ACCURACY),
+        "variants": {
+            name: {"title": f"title of {name}", "description": f"About {name}.", "params": params(name)}
+            for name in ACCURACY
+        },
+        "seeds": [0, 1, 2],
+        "groups": GROUPS,
+        "dataset": "mannequin",
+        "command": "snakemake --cores 8 reports/table_ablation.md",
+    }
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Write metrics of all cells; `change(variant, seed, cell)` may edit a cell, or return False to leave it out."""
+
+    def write(change: Callable[[str, int, dict[str, Any]], Any] = lambda *_: None) -> list[Path]:
+        paths = []
+        for variant in ACCURACY:
+            for seed in range(3):
+                cell = metrics(variant, seed)
+                if change(variant, seed, cell) is not False:
+                    path = tmp_path / "results" / "mannequin" / variant / f"seed{seed}" / "metrics.json"
+                    path.parent.mkdir(parents=True)
+                    path.write_text(json.dumps(cell))
+                    paths.append(path)
+        return paths
+
+    return write

@@ -1,0 +1,226 @@
+"""Whole reports through the command line, on synthetic metrics."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from csvr import report
+from csvr.errors import UserError
+from csvr.reporting.claims import CONTRARY, NOT_SUPPORTED, SUPPORTED, UNTESTABLE, claims, interval_text
+from csvr.reporting.results import Expectation, load
+from csvr.reporting.statistics import Interval, accuracy
+
+
+@pytest.fixture
+def call(monkeypatch):
+    def run(*args: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["csvr.report", *map(str, args)])
+        report.main()
+
+    return run
+
+
+@pytest.fixture
+def ablation(call, tmp_path):
+    """Make the ablation report; returns its text by suffix."""
+
+    def run(paths: list[Path], expect: dict) -> dict[str, str]:
+        output, figure = tmp_path / "reports" / "table.md", tmp_path / "reports" / "figures" / "table.png"
+        call("ablation", "--metrics", *paths, "--expect", json.dumps(expect), "--output", output, "--figure", figure)
+        assert figure.read_bytes()[:4] == b"\x89PNG"
+        return {suffix: output.with_suffix(suffix).read_text() for suffix in (".md", ".html", ".csv")}
+
+    return run
+
+
+def rows(markdown: str, heading: str) -> dict[str, list[str]]:
+    """Cells of the first table below a heading, by the first cell."""
+    lines = markdown.split(f"## {heading}")[1].split("\n##")[0].splitlines()
+    cells = [[c.strip() for c in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
+    return {row[0].strip("| "): [c.strip("| ") for c in row[1:]] for row in cells}
+
+
+def verdicts(results, number: int) -> list[str]:
+    return [finding.verdict for finding in claims(results)[number].findings]
+
+
+def test_table_has_the_numbers(make, expect, ablation):
+    paths = make()
+    text = ablation(paths, expect)
+    table = rows(text[".md"], "Linear probe, 8 labels a class")
+    assert table["variant"] == ["overall", "motion", "context", "both", *(f"Δ {c}" for c in list(table["variant"])[:4])]
+    results = load(paths, Expectation.of(expect))
+    values = [accuracy(x, results.masks()["motion"]) for x in results.scores("full", "linear_few").values()]
+    assert table["title of full"][1] == f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f} (3)"
+    assert table["title of full"][4:] == ["–"] * 4
+    assert table["title of no_pose"][5].startswith("**−") and table["title of no_pose"][5].endswith("]\\***")
+    assert not table["title of no_generation"][4].startswith("**")
+    assert table["title of supervised_scratch"] == ["–"] * 8
+    assert "missing" not in text[".md"]
+    assert rows(text[".md"], "Fine-tuned, 8 labels a class")["title of supervised_scratch"][0] != "–"
+
+
+def test_readouts_name_the_control(make, expect, ablation):
+    text = ablation(make(), expect)[".md"].split("## By read-out")[1].split("\n##")[0]
+    full = [line for line in text.splitlines() if line.startswith("| title of full")]
+    assert [line.split(" | ")[1] for line in full] == [
+        "all (concatenation)", "f_s", "f_d", "f_i", "f_i, untrained integration (control)",
+    ]  # fmt: skip
+    assert len([line for line in text.splitlines() if line.startswith("| title of no_pose")]) == 2
+
+
+def test_missing_runs_are_shown(make, expect, ablation):
+    gone = {("no_pose", 2), *(("random_init", k) for k in range(3))}
+    text = ablation(make(lambda v, s, _: (v, s) not in gone), expect)
+    table = rows(text[".md"], "Linear probe, 8 labels a class")
+    assert table["title of no_pose"][0].endswith("(2, 1 missing)")
+    assert table["title of random_init"] == ["missing"] * 8
+    assert "**Missing: no_pose seed 2, random_init seed 0, random_init seed 1, random_init seed 2.**" in text[".md"]
+    assert "not testable" in text[".md"] and 'class="missing"' in text[".html"]
+    lost = [row.split(",") for row in text[".csv"].splitlines() if row.startswith("linear_few,all,random_init,")]
+    assert len(lost) == 12 and {row[5] for row in lost} == {""}
+
+
+def test_csv_is_long_and_right(make, expect, ablation, tmp_path):
+    paths = make()
+    ablation(paths, expect)
+    table = pd.read_csv(tmp_path / "reports" / "table.csv")
+    assert list(table) == [
+        "protocol", "readout", "variant", "seed", "group", "top1", "n_videos", "run_id", "pretrain_run_id",
+    ]  # fmt: skip
+    chosen = table.query("protocol == 'linear_all' and readout == 'f_d' and variant == 'full' and seed == 1")
+    assert chosen.n_videos.tolist() == [120, 40, 40, 40] and set(chosen.run_id) == {101}
+    scores = json.loads(paths[1].read_text())["scores"]["linear_all"]["f_d"]
+    assert chosen.top1.tolist()[0] == pytest.approx(np.mean(scores), abs=1e-6)
+    assert not table.top1.isna().any()
+
+
+def test_footer_says_where_numbers_come_from(make, expect, ablation):
+    def edit(variant, seed, cell):
+        if (variant, seed) == ("full", 0):
+            cell["git"] = {"commit": "ffff", "dirty": True}
+
+    text = ablation(make(edit), expect)
+    for part in (
+        "ffff (dirty: files differed from it) [1 cells]; 0123abcd (clean) [20 cells]",
+        "abc123", Expectation.of(expect).digest, "25.2 min", "A CPU, 2 cores, host here, 1 thread(s) a job",
+        expect["command"], "available", "0 → 100", "Chance is 16.7", "2000 draws",
+    ):  # fmt: skip
+        assert part in " ".join(text[".md"].split()), part
+        assert part in " ".join(text[".html"].split()), part
+    assert "CSVR's own table values: not available" in text[".md"]
+
+
+def test_names_are_escaped(make, expect, ablation):
+    text = ablation(make(), expect)
+    assert "<script>" not in text[".html"] and "&lt;script&gt;alert(1)" in text[".html"]
+    assert "<script>" not in text[".md"] and "At\\|City" in text[".md"]
+
+
+def test_claims_of_the_synthetic_method(make, expect):
+    results = load(make(), Expectation.of(expect))
+    found = [verdicts(results, k)[0] for k in range(6)]
+    assert found == [SUPPORTED, SUPPORTED, SUPPORTED, SUPPORTED, NOT_SUPPORTED, SUPPORTED]
+    numbers = claims(results)[1].findings[0].numbers
+    assert numbers.startswith("full − no_pose: motion +7") and "context +" in numbers and "motion more than" in numbers
+
+
+def test_contrary_and_cost_on_the_wrong_group(make, expect):
+    def edit(variant, seed, cell):
+        for values in cell["scores"].values():
+            if variant == "no_generation":
+                values["all"] = [1.0] * 120
+            if variant == "no_context":
+                values["all"] = [0.5] * 40 + [0.6] * 40 + [0.0] * 40
+            if variant == "no_pose":
+                values["all"] = [1.0] * 40 + [0.0] * 80
+
+    results = load(make(edit), Expectation.of(expect))
+    assert verdicts(results, 4)[0] == CONTRARY
+    assert verdicts(results, 3)[0] == NOT_SUPPORTED  # costs something on the context group, but more on "both"
+    assert verdicts(results, 1)[0] == CONTRARY  # motion is better without the pose branch
+
+
+def test_data_sets_without_groups(make, expect, ablation):
+    text = ablation(make(), expect | {"groups": {}})
+    assert "the data set has no motion group" in text[".md"]
+    assert f"<strong>{UNTESTABLE}</strong>" in text[".html"]
+
+
+def test_one_seed_has_no_spread(make, expect, ablation):
+    text = ablation(make(lambda v, s, _: s == 0), expect | {"seeds": [0]})
+    assert rows(text[".md"], "Linear probe, 8 labels a class")["title of full"][0].endswith("(1)")
+    assert "±" not in rows(text[".md"], "Linear probe, 8 labels a class")["title of full"][0]
+    assert "nan" not in text[".md"]
+
+
+def test_reports_are_reproducible(make, expect, ablation, tmp_path):
+    paths = make()
+    first = ablation(paths, expect)
+    picture = (tmp_path / "reports" / "figures" / "table.png").read_bytes()
+    assert ablation(paths[::-1], expect) == first
+    assert (tmp_path / "reports" / "figures" / "table.png").read_bytes() == picture
+
+
+def test_interval_text_has_no_negative_zero():
+    assert interval_text(Interval(-0.0001, -0.021, 0.5, 3)) == "+0.0 [−2.1, +50.0]"
+
+
+def test_per_class(make, expect, call, tmp_path):
+    output = tmp_path / "per_class.png"
+    call("per-class", "--metrics", *make(), "--expect", json.dumps(expect), "--output", output)
+    assert output.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_per_class_needs_full(make, expect, call, tmp_path):
+    paths = make(lambda v, s, _: v != "full")
+    with pytest.raises(UserError, match="full"):
+        call("per-class", "--metrics", *paths, "--expect", json.dumps(expect), "--output", tmp_path / "x.png")
+
+
+def test_pose_quality(call, tmp_path):
+    one = {
+        "frames": 10, "detected": 0.9, "found": 0.8, "oks": 0.75, "mpjpe": 0.02, "pck@0.1": 0.912,
+        "pck@0.1 by keypoint": {"nose": 0.5, "left_wrist": 0.625},
+    }  # fmt: skip
+    nobody = {"frames": 5, "detected": 0.0}
+    source, output = tmp_path / "pose_quality.json", tmp_path / "table.md"
+    source.write_text(
+        json.dumps({"run_id": "9", "runs": {"a": "3", "b": "4"}, "all": one, "by_video": {"v_a": one, "v_b": nobody}})
+    )
+    call("pose-quality", "--quality", source, "--output", output)
+    text = output.read_text()
+    assert "| left_wrist | 0.625 |" in text and "| PCK@0.1, all keypoints | 0.912 |" in text
+    assert "Nobody found in: v_b." in text and "drawn figures only and shares its renderer" in text
+    assert "scored in 9; poses extracted in 3, 4" in text
+    source.write_text("{}")
+    with pytest.raises(UserError, match=r"pose_quality\.json: not what"):
+        call("pose-quality", "--quality", source, "--output", output)
+
+
+def test_curves(call, tmp_path):
+    paths = []
+    for variant in ("full", "no_pose"):
+        for seed in (0, 1):
+            path = tmp_path / variant / f"seed{seed}" / "history.csv"
+            path.parent.mkdir(parents=True)
+            table = pd.DataFrame({"step": [10, 20, 30], "loss": [3.0, 2.0, 1.0 + seed], "lr": 0.1, "novel": [1, 2, 3]})
+            (table if variant == "full" else table.drop(columns="novel")).to_csv(path, index=False)
+            paths.append(path)
+    untrained = tmp_path / "random_init" / "seed0" / "history.csv"
+    untrained.parent.mkdir(parents=True)
+    untrained.write_text("step\n0\n")
+    output = tmp_path / "curves.png"
+    call("curves", "--histories", *paths, untrained, "--output", output)
+    assert output.read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(UserError, match="not trained"):
+        call("curves", "--histories", untrained, "--output", output)
+    untrained.write_text("")
+    with pytest.raises(UserError, match="random_init/seed0"):
+        call("curves", "--histories", untrained, "--output", output)
