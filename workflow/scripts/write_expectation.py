@@ -1,6 +1,4 @@
-"""Write the parameters of rule `write_expectation` to its output."""
-
-from __future__ import annotations
+"""Write the parameters of rule `write_expectation` to its output (no __future__ import: Snakemake prepends code)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
