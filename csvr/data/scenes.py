@@ -78,10 +78,10 @@ def _spread(rng: np.random.Generator, low: int, high: int) -> list[int]:
 def _beach(canvas: Image, rng: np.random.Generator, colors: list[Color], horizon: int) -> None:
     x = np.arange(CANVAS[1])
     for k in range(rng.integers(4, 7)):
-        y = horizon - 22 + k * int(rng.integers(7, 10)) + 2.5 * np.sin(x / rng.uniform(4, 6) + rng.uniform(0, 6))
-        cv2.polylines(canvas, [np.stack([x, y], 1).astype(np.int32)], False, colors[0], 2, cv2.LINE_AA)
-    for cx in _spread(rng, 5, 8):
-        r, top = int(rng.uniform(17, 26)), int(horizon - rng.uniform(-5, 45))
+        y = horizon - 22 + k * int(rng.integers(9, 13)) + 4.5 * np.sin(x / rng.uniform(5, 7) + rng.uniform(0, 6))
+        cv2.polylines(canvas, [np.stack([x, y], 1).astype(np.int32)], False, colors[0], 3, cv2.LINE_AA)
+    for cx in _spread(rng, 5, 7):
+        r, top = int(rng.uniform(22, 31)), int(horizon - rng.uniform(-5, 45))
         cv2.line(canvas, (cx, top), (cx, top + int(1.8 * r)), colors[3], 2, cv2.LINE_AA)
         for sector in range(6):
             start = 180 + 30 * sector
@@ -89,8 +89,8 @@ def _beach(canvas: Image, rng: np.random.Generator, colors: list[Color], horizon
 
 
 def _forest(canvas: Image, rng: np.random.Generator, colors: list[Color], horizon: int) -> None:
-    for cx in _spread(rng, 9, 13):
-        base, size = int(horizon + rng.uniform(-8, 28)), rng.uniform(0.85, 1.2)
+    for cx in _spread(rng, 8, 11):
+        base, size = int(horizon + rng.uniform(-8, 28)), rng.uniform(1.1, 1.5)
         color = colors[rng.integers(2)]
         cv2.rectangle(canvas, (cx - 2, base - 6), (cx + 2, base), colors[2], -1)
         for level in range(4):
@@ -101,11 +101,11 @@ def _forest(canvas: Image, rng: np.random.Generator, colors: list[Color], horizo
 
 
 def _kitchen(canvas: Image, rng: np.random.Generator, colors: list[Color], horizon: int) -> None:
-    step = int(rng.uniform(11, 15))
+    step = int(rng.uniform(15, 20))
     for x in range(int(rng.integers(step)), CANVAS[1], step):
-        cv2.line(canvas, (x, 0), (x, horizon), colors[0], 1)
+        cv2.line(canvas, (x, 0), (x, horizon), colors[0], 2)
     for y in range(int(rng.integers(step)), horizon, step):
-        cv2.line(canvas, (0, y), (CANVAS[1], y), colors[0], 1)
+        cv2.line(canvas, (0, y), (CANVAS[1], y), colors[0], 2)
     for cx in _spread(rng, 4, 6):
         y, half = int(horizon - rng.uniform(15, 70)), int(rng.uniform(18, 26))
         cv2.rectangle(canvas, (cx - half, y), (cx + half, y + 4), colors[3], -1)
@@ -117,13 +117,13 @@ def _kitchen(canvas: Image, rng: np.random.Generator, colors: list[Color], horiz
 
 def _city(canvas: Image, rng: np.random.Generator, colors: list[Color], horizon: int) -> None:
     for cx in _spread(rng, 7, 9):
-        half, top = int(rng.uniform(14, 22)), int(horizon - rng.uniform(45, 95))
+        half, top = int(rng.uniform(17, 25)), int(horizon - rng.uniform(45, 95))
         wall, window = (colors[0], colors[1]) if rng.random() < 0.5 else (colors[2], colors[3])
         cv2.rectangle(canvas, (cx - half, top), (cx + half, horizon), wall, -1)
-        pitch = int(rng.uniform(7, 10))
+        pitch = int(rng.uniform(11, 14))
         for y in range(top + 4, horizon - 5, pitch + 1):
             for x in range(cx - half + 3, cx + half - 3, pitch):
-                cv2.rectangle(canvas, (x, y), (x + pitch - 4, y + pitch - 4), window, -1)
+                cv2.rectangle(canvas, (x, y), (x + pitch - 6, y + pitch - 5), window, -1)
     for x in range(0, CANVAS[1], 22):
         cv2.line(canvas, (x, horizon + 18), (x + 11, horizon + 18), colors[3], 2)
 
