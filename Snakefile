@@ -1,6 +1,6 @@
 # From raw videos to the ablation table: `snakemake --cores 8 reports/table_ablation.md`.
 # Parameters: params.yaml (composed from params/ by `make params`). Rules: workflow/rules/, one file a phase.
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.27")
 
@@ -8,17 +8,14 @@ min_version("9.27")
 configfile: "params.yaml"
 
 
-validate(config, "workflow/schemas/params.schema.yaml")
-
-
 report: "workflow/report/workflow.rst"
 
 
-# `rule all` has to be in this file: a Snakefile that only includes others has no default target. Its targets are
-# known once the rules are, hence after the first include.
+# First, since it checks the parameters.
 include: "workflow/rules/common.smk"
 
 
+# In this file, since a Snakefile that only includes others has no default target.
 rule all:
     default_target: True
     input:

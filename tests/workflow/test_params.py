@@ -50,7 +50,7 @@ def test_groups_are_those_of_the_generator() -> None:
     ("change", "named"),
     [
         ({"sigma_q": 1.0}, "sigma_q"),
-        ({"sigma_p": -1.0}, "sigma_p"),
+        ({"sigma_p": -1.0}, "sigma_p: -1.0 is less than"),
         ({"pretrain": {"stpes": 3}}, "stpes"),
         ({"variants": ["full", "no_sound"]}, "no_sound"),
         ({"ablations": {"full": {"set": {"sigma_z": 0}}}}, "sigma_z"),

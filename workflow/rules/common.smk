@@ -9,7 +9,24 @@ import os
 import re
 from pathlib import Path
 
+import yaml
+from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
+
+
+def check_parameters():
+    """Compare the parameters with their schema.
+
+    Snakemake's own `validate` prints all parameters after the error, which is then out of sight.
+    """
+    schema = yaml.safe_load(Path(workflow.basedir, "workflow/schemas/params.schema.yaml").read_text())
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        lines = [f"{'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message[:300]}" for error in errors]
+        raise WorkflowError("params.yaml (params/, or --config) is not as workflow/schemas says:\n" + "\n".join(lines))
+
+
+check_parameters()
 
 DATASET = config["dataset"]
 GENERATED = "generate" in DATASET
