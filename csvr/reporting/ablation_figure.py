@@ -29,7 +29,7 @@ def draw(results: Results, output: Path) -> None:
             scores = results.scores(variant, protocol)
             if not scores:
                 planned = protocol in variants[variant].protocols()
-                axis.text(row, 4, "missing" if planned else "–", ha="center", color="#777777")
+                axis.text(row, 4, "missing" if planned else "not evaluated", ha="center", color="#777777")
                 continue
             for column, (group, mask) in enumerate(masks.items()):
                 values = 100 * np.array([accuracy(x, mask) for x in scores.values()])
@@ -38,11 +38,12 @@ def draw(results: Results, output: Path) -> None:
                 if found.n > 1:
                     axis.errorbar(x, found.mean, found.std, color="black", lw=1, capsize=2)
                 offsets = x + np.linspace(-0.25, 0.25, found.n) * width if found.n > 1 else [x]
-                axis.plot(offsets, values, ".", ms=4, color=style.group_colour(group), mec="white", mew=0.3)
+                axis.plot(offsets, values, "o", ms=3, mfc="white", mec="black", mew=0.6, zorder=3)
         axis.axhline(100 / len(results.classes), color="#555555", ls="--", lw=0.8)
         axis.set(title=title, ylabel="top-1 (%)", ylim=(0, 100))
     handles: list[Artist] = [Patch(color=style.group_colour(group), alpha=0.55) for group in masks]
+    handles.append(Line2D([], [], ls="", marker="o", ms=3, mfc="white", mec="black", mew=0.6))
     handles.append(Line2D([], [], color="#555555", ls="--", lw=0.8))
-    figure.legend(handles, [*masks, "chance"], loc="outside upper center", ncols=len(masks) + 1)
+    figure.legend(handles, [*masks, "one seed", "chance"], loc="outside upper center", ncols=len(masks) + 2)
     axes[-1, 0].set_xticks(range(len(variants)), [v.title.replace(" ", "\n", 1) for v in variants.values()])
     style.save(figure, output)

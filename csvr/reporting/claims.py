@@ -122,7 +122,7 @@ def _costs_most(results: Results, variant: str, group: str, protocol: str) -> Fi
     margin = paired_intervals(difference, results.labels, contrast)[0]
     numbers = "; ".join(f"{name} {interval_text(found[name])}" for name in (group, *others))
     return Finding(
-        protocol, result, f"full − {variant}: {numbers}; {group} more than {rival} by {interval_text(margin)}"
+        protocol, result, f"full − {variant}: {numbers}; margin of {group} over {rival} {interval_text(margin)}"
     )
 
 

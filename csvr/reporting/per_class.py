@@ -27,7 +27,7 @@ def draw(results: Results, output: Path, protocol: str = "linear_few") -> None:
     group_of = {name: group for group, members in results.expected.groups.items() for name in members}
     grouped = [*group_of, *(name for name in results.classes if name not in group_of)]
     order = [name for name in grouped if results.classes.index(name) in results.labels]
-    figure, axis = plt.subplots(figsize=(max(6, 0.62 * len(order) + 1.5), 4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(max(6.5, 0.62 * len(order) + 1.5), 4), layout="constrained")
     width = 0.8 / len(present)
     for k, (readout, scores) in enumerate(present.items()):
         # (S seeds, V videos) → (S, classes), in %
@@ -38,14 +38,16 @@ def draw(results: Results, output: Path, protocol: str = "linear_few") -> None:
         std = values.std(axis=0, ddof=1) if len(values) > 1 else None
         axis.bar(
             x, values.mean(axis=0), 0.92 * width, yerr=std, label=f"{readout} (n = {len(values)} seeds)",
-            color=style.READOUT_COLOURS[readout], error_kw={"lw": 0.8, "capsize": 1.5},
+            color=style.READOUT_COLOURS[readout], edgecolor="#555555", lw=0.4, error_kw={"lw": 0.8, "capsize": 1.5},
         )  # fmt: skip
     axis.axhline(100 / len(results.classes), color="#555555", ls="--", lw=0.8, label="chance")
     axis.set_xticks(range(len(order)), order, rotation=40, ha="right", rotation_mode="anchor")
     for label, name in zip(axis.get_xticklabels(), order, strict=True):
         label.set_color(style.group_colour(group_of.get(name)))
     axis.set(ylabel="top-1 (%)", ylim=(0, 100), xlim=(-0.6, len(order) - 0.4))
-    legend = ", ".join(f"{g}: {c}" for g, c in (("motion", "orange"), ("context", "blue"), ("both", "black")))
-    axis.set_title(f"Variant full, {protocol_names(results)[protocol]}. Class names: {legend}", pad=26)
+    title = f"Variant {FULL}. {protocol_names(results)[protocol]}"
+    if results.expected.groups:
+        title += "\nClass names: motion orange, context blue, both black"
+    axis.set_title(title, pad=24)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(present) + 1)
     style.save(figure, output)

@@ -149,6 +149,8 @@ def load(paths: list[Path], expected: Expectation) -> Results:
         unknown = [name for name in members if name not in classes]
         if unknown:
             raise UserError(f"groups.{group}: {first[0]} has no class {unknown[0]!r}; correct the data set's groups")
+    order = [(variant, seed) for variant in expected.variants for seed in expected.seeds]
+    cells = {where: cells[where] for where in order if where in cells}
     return Results(expected, cells, first[1]["videos"], np.asarray(first[1]["labels"], dtype=np.int64), classes)
 
 

@@ -13,9 +13,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 GROUP_COLOURS = {"overall": "#777777", "motion": "#E07B00", "context": "#0072B2", "both": "#000000"}
-READOUT_COLOURS = {"f_s": "#0072B2", "f_d": "#E07B00", "f_i": "#009E73"}
+READOUT_COLOURS = {"f_s": "#CC79A7", "f_d": "#009E73", "f_i": "#F0E442"}  # none of the groups' colours
 
 plt.rcParams.update(
     {

@@ -12,6 +12,7 @@ import pytest
 
 from csvr import report
 from csvr.errors import UserError
+from csvr.reporting.ablation import write
 from csvr.reporting.claims import CONTRARY, NOT_SUPPORTED, SUPPORTED, UNTESTABLE, claims, interval_text
 from csvr.reporting.results import Expectation, load
 from csvr.reporting.statistics import Interval, accuracy
@@ -28,12 +29,16 @@ def call(monkeypatch):
 
 @pytest.fixture
 def ablation(call, tmp_path):
-    """Make the ablation report; returns its text by suffix."""
+    """Make the ablation table, and the figure if asked for; returns the table's text by suffix."""
 
-    def run(paths: list[Path], expect: dict) -> dict[str, str]:
-        output, figure = tmp_path / "reports" / "table.md", tmp_path / "reports" / "figures" / "table.png"
-        call("ablation", "--metrics", *paths, "--expect", json.dumps(expect), "--output", output, "--figure", figure)
-        assert figure.read_bytes()[:4] == b"\x89PNG"
+    def run(paths: list[Path], expect: dict, figure: Path | None = None) -> dict[str, str]:
+        output = tmp_path / "reports" / "table.md"
+        if figure:
+            flags = ("--metrics", *paths, "--expect", json.dumps(expect), "--output", output, "--figure", figure)
+            call("ablation", *flags)
+            assert figure.read_bytes()[:4] == b"\x89PNG"
+        else:
+            write(load(paths, Expectation.of(expect)), output)
         return {suffix: output.with_suffix(suffix).read_text() for suffix in (".md", ".html", ".csv")}
 
     return run
@@ -46,8 +51,9 @@ def rows(markdown: str, heading: str) -> dict[str, list[str]]:
     return {row[0].strip("| "): [c.strip("| ") for c in row[1:]] for row in cells}
 
 
-def verdicts(results, number: int) -> list[str]:
-    return [finding.verdict for finding in claims(results)[number].findings]
+def verdicts(results) -> list[str]:
+    """Of each claim under the protocol that counts."""
+    return [claim.findings[0].verdict for claim in claims(results)]
 
 
 def test_table_has_the_numbers(make, expect, ablation):
@@ -125,10 +131,14 @@ def test_names_are_escaped(make, expect, ablation):
 
 def test_claims_of_the_synthetic_method(make, expect):
     results = load(make(), Expectation.of(expect))
-    found = [verdicts(results, k)[0] for k in range(6)]
-    assert found == [SUPPORTED, SUPPORTED, SUPPORTED, SUPPORTED, NOT_SUPPORTED, SUPPORTED]
-    numbers = claims(results)[1].findings[0].numbers
-    assert numbers.startswith("full − no_pose: motion +7") and "context +" in numbers and "motion more than" in numbers
+    found = claims(results)
+    assert [claim.findings[0].verdict for claim in found] == [SUPPORTED] * 4 + [NOT_SUPPORTED, SUPPORTED]
+    numbers = found[1].findings[0].numbers
+    assert (
+        numbers.startswith("full − no_pose: motion +7")
+        and "context +" in numbers
+        and "margin of motion over" in numbers
+    )
 
 
 def test_contrary_and_cost_on_the_wrong_group(make, expect):
@@ -142,9 +152,10 @@ def test_contrary_and_cost_on_the_wrong_group(make, expect):
                 values["all"] = [1.0] * 40 + [0.0] * 80
 
     results = load(make(edit), Expectation.of(expect))
-    assert verdicts(results, 4)[0] == CONTRARY
-    assert verdicts(results, 3)[0] == NOT_SUPPORTED  # costs something on the context group, but more on "both"
-    assert verdicts(results, 1)[0] == CONTRARY  # motion is better without the pose branch
+    found = verdicts(results)
+    assert found[4] == CONTRARY
+    assert found[3] == NOT_SUPPORTED  # costs something on the context group, but more on "both"
+    assert found[1] == CONTRARY  # motion is better without the pose branch
 
 
 def test_data_sets_without_groups(make, expect, ablation):
@@ -162,10 +173,14 @@ def test_one_seed_has_no_spread(make, expect, ablation):
 
 def test_reports_are_reproducible(make, expect, ablation, tmp_path):
     paths = make()
-    first = ablation(paths, expect)
-    picture = (tmp_path / "reports" / "figures" / "table.png").read_bytes()
-    assert ablation(paths[::-1], expect) == first
-    assert (tmp_path / "reports" / "figures" / "table.png").read_bytes() == picture
+    one, two = tmp_path / "figures" / "one.png", tmp_path / "figures" / "two.png"
+    assert ablation(paths, expect, one) == ablation(paths[::-1], expect, two)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_figure_with_missing_runs(make, expect, ablation, tmp_path):
+    paths = make(lambda v, s, _: v != "random_init" and s != 2)
+    ablation(paths, expect | {"groups": {}}, tmp_path / "one.png")
 
 
 def test_interval_text_has_no_negative_zero():
