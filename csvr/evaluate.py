@@ -75,8 +75,8 @@ def scores(
         }
         sets["all"] = {split: np.concatenate([sets[name][split] for name in names], 1) for split in found}
         for name, values in sets.items():
-            accuracy = probe_accuracy(values["train"], labels["train"], values["test"], labels["test"], settings["probe"])
-            for amount, shares in accuracy.items():
+            data = values["train"], labels["train"], values["test"], labels["test"]
+            for amount, shares in probe_accuracy(*data, settings["probe"]).items():
                 result.setdefault(f"linear_{amount}", {})[name] = [round(float(x), 6) for x in shares]
     if settings["finetune"]:
         train, test = (videos["train"], labels["train"]), (videos["test"], labels["test"])

@@ -31,7 +31,8 @@ def main() -> None:
     def build(config: dict[str, Any], run: Run) -> dict[str, Any]:
         table = index.build(args.videos, args.splits, args.split, args.min_frames)
         write_text(args.output, table.to_csv(index=False))
-        return {"videos": len(table), "classes": int(table.label.nunique()), "train": int((table.split == "train").sum())}
+        train = int((table.split == "train").sum())
+        return {"videos": len(table), "classes": int(table.label.nunique()), "train": train}
 
     record("index", build, config, args.runs)
 

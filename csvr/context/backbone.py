@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.video.resnet import BasicBlock, Bottleneck, Conv2Plus1D, Conv3DNoTemporal, Conv3DSimple
 
-# Convolution of the first stage and of the later ones ("A Closer Look at Spatiotemporal Convolutions", Tran et al. 2018).
+# Convolution of the first stage and of the later ones ("A Closer Look at Spatiotemporal Convolutions", Tran et al.).
 CONVOLUTIONS: Final = {
     "r3d": (Conv3DSimple, Conv3DSimple),
     "r2plus1d": (Conv2Plus1D, Conv2Plus1D),

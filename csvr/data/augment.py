@@ -49,7 +49,9 @@ def _crop(images: Tensor, size: int, scale_x: Tensor, scale_y: Tensor, x: Tensor
     theta = torch.stack([torch.stack([scale_x, zero, x], 1), torch.stack([zero, scale_y, y], 1)], 1)
     grid = F.affine_grid(theta, [len(x), 1, size, size], align_corners=False)
     flat = images.flatten(1, -3)
-    return F.grid_sample(flat, grid, padding_mode="border", align_corners=False).unflatten(1, images.shape[1:-2])
+    cropped: Tensor = F.grid_sample(flat, grid, padding_mode="border", align_corners=False)
+    whole: Tensor = cropped.unflatten(1, images.shape[1:-2])  # type: ignore[no-untyped-call]
+    return whole
 
 
 def random_colour(images: Tensor, strength: float, permute: float, gray: float, invert: float) -> Tensor:
@@ -79,7 +81,7 @@ def random_colour(images: Tensor, strength: float, permute: float, gray: float, 
 
 
 def flip_poses(poses: Tensor, flip: Tensor) -> Tensor:
-    """Mirror centred poses (N, T, 17, 2 or more) of the samples where `flip` is true: x changes sign, left and right swap."""
+    """Mirror centred poses (N, T, 17, 2 or more) where `flip` (N,) is true: x changes sign, left and right swap."""
     mirrored = poses[:, :, MIRROR].clone()
     mirrored[..., 0] *= -1
     return torch.where(flip[:, None, None, None], mirrored, poses)

@@ -109,7 +109,7 @@ class Features:
         return int(self.clips.rows_of(video))
 
     def iframes_near(self, video: str, start: int) -> Tensor:
-        """The clip's I-frames: all from `iframe_window` before it to `iframe_window` after it, uint8, (n, 3, h, w); n ≥ 1.
+        """The clip's I-frames: all from `iframe_window` before to `iframe_window` after it, uint8, (n, 3, h, w), n ≥ 1.
 
         Where there is none (long GOPs), the nearest one.
         """
@@ -142,11 +142,13 @@ class Features:
         Videos are taken in a new random order each epoch, clips start anywhere that leaves room for the future.
         """
         position = step * size
-        chosen = []
+        orders: dict[int, NDArray[np.int64]] = {}
+        chosen: list[str] = []
         for k in range(position, position + size):
             epoch, place = divmod(k, len(videos))
-            order = np.random.default_rng([seed, 1, epoch]).permutation(len(videos)) if not chosen or not place else order
-            chosen.append(videos[order[place]])
+            if epoch not in orders:
+                orders[epoch] = np.random.default_rng([seed, 1, epoch]).permutation(len(videos))
+            chosen.append(videos[orders[epoch][place]])
         rng = np.random.default_rng([seed, 2, step])
         starts = [int(rng.integers(0, self.length(v) - 2 * self.shape.span + 1)) for v in chosen]
         return self.batch(chosen, starts)

@@ -85,7 +85,7 @@ def _fast(path: Path) -> list[tuple[int, av.VideoFrame]] | None:
             position = {pts: index for index, pts in enumerate(sorted(times))}
         with av.open(str(path)) as container:
             context = container.streams.video[0].codec_context
-            context.skip_frame, context.thread_count = skip, 1
+            context.skip_frame, context.thread_count = skip, 1  # type: ignore[assignment]
             found = [frame for frame in container.decode(video=0) if picture_type(frame) == "I"]
     except (av.FFmpegError, OSError) as error:
         raise UserError(f"{path}: can't be decoded ({error})") from error

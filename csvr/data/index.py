@@ -62,7 +62,8 @@ def _facts(path: Path) -> dict[str, Any]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         count = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
-        facts = {"frames": count, "width": stream.width, "height": stream.height, "fps": float(stream.average_rate or 0)}
+        facts: dict[str, Any] = {"frames": count, "width": stream.width, "height": stream.height}
+        facts["fps"] = float(stream.average_rate or 0)
     return facts | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 

@@ -65,7 +65,8 @@ def _light(canvas: Image, rng: np.random.Generator) -> Image:
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.25)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     gain = 1 + strength * (x * np.cos(angle) + y * np.sin(angle))
-    return np.clip(canvas * gain[..., None], 0, 255).astype(np.uint8)
+    lit: Image = np.clip(canvas * gain[..., None], 0, 255).astype(np.uint8)
+    return lit
 
 
 def _spread(rng: np.random.Generator, low: int, high: int) -> list[int]:

@@ -72,4 +72,5 @@ def resized(frame: av.VideoFrame, short_side: int) -> Frames:
     """The frame as RGB with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3)."""
     scale = short_side / min(frame.width, frame.height)
     width, height = (max(short_side, round(side * scale)) for side in (frame.width, frame.height))
-    return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
+    image: Frames = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")  # type: ignore[assignment]
+    return image

@@ -22,7 +22,7 @@ def instance_normalise(features: Tensor, eps: float = 1e-5) -> Tensor:
 
 
 class IntegrationLayer(nn.Module):
-    """f_i from f_s and f_d (CSVR Fig. 2; AdaIN in SPADE's form, Park et al. 2019; mask as in FaceShifter, Li et al. 2020).
+    """f_i from f_s and f_d (CSVR Fig. 2; AdaIN in SPADE's form, Park et al. 2019; mask as FaceShifter, Li et al. 2020).
 
         f̄_s = (f_s − μ)/σ          per sample and channel over (t, h, w)
         D   = (1 + γ(f_d)) · f̄_s + β(f_d)

@@ -140,7 +140,7 @@ def _resume(
         return 0, []
     try:
         state = torch.load(file, weights_only=True)
-    except Exception as error:  # noqa: BLE001 (a damaged file raises any of many types; starting anew is right)
+    except Exception as error:  # a damaged file raises any of many types; starting anew is right
         log.warning("%s can't be read (%s): starting from step 0", file, error)
         return 0, []
     if state["fingerprint"] != fingerprint:

@@ -135,14 +135,12 @@ class VideoBranch(nn.Module):
     def __init__(self, model: Params, channels: int, frames: int) -> None:
         super().__init__()
         generation = model["generation"]
-        self.generators = nn.ModuleDict(
-            {name: VideoGenerator(channels, frames, **generation["generator"]) for name in self.NAMES}
-        )
-        sizes = self.generators["clip"].sizes
+        generators = {name: VideoGenerator(channels, frames, **generation["generator"]) for name in self.NAMES}
+        self.sizes = generators["clip"].sizes
+        self.generators = nn.ModuleDict(generators)
         self.discriminators = nn.ModuleDict(
-            {name: VideoDiscriminator(levels=len(sizes), **generation["discriminator"]) for name in self.NAMES}
+            {name: VideoDiscriminator(levels=len(self.sizes), **generation["discriminator"]) for name in self.NAMES}
         )
-        self.sizes: list[int] = list(sizes)
         self.kind, self.adversarial = generation["gan"], generation["adversarial"]
         self.reconstruction, self.penalty = generation["reconstruction"], generation["penalty"]
         self.penalty_every, self.clips = generation["penalty_every"], generation["clips"]

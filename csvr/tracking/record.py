@@ -39,10 +39,10 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
     for source in sorted((ROOT / "csvr").rglob("*.py")):
         experiment.add_source_file(str(source))
     experiment.observers.append(FileStorageObserver(runs))
-    experiment.logger = logging.getLogger(f"csvr.{name}")
+    experiment.logger = logging.getLogger(f"csvr.{name}")  # type: ignore[assignment]
     experiment.add_config(config)
 
-    @experiment.main
+    @experiment.main  # type: ignore[untyped-decorator]
     def _(_run: Run) -> Any:
         return main(config, _run)
 

@@ -21,7 +21,9 @@ def params(**changes: Any) -> dict[str, Any]:
     """Parameters of a very small CSVR."""
     return {
         "clip": SHAPE,
-        "augment": {"area": [0.5, 1.0], "colour": 0.5, "permute": 0.5, "clip_gray": 0.3, "iframe_gray": 1.0, "invert": 0.5},
+        "augment": {
+            "area": [0.5, 1.0], "colour": 0.5, "permute": 0.5, "clip_gray": 0.3, "iframe_gray": 1.0, "invert": 0.5,
+        },
         "model": {
             "backbone": {"width": 4, "blocks": [1, 1], "stem_stride": [2, 2, 2]},
             "pose": {
