@@ -184,6 +184,8 @@ def code(name):
         path = todo.pop()
         done.add(path)
         todo |= imported(path) - done
+    if name == "report":
+        done |= {str(path) for path in Path("csvr/reporting/templates").glob("*.j2")}
     return sorted(done)
 
 
