@@ -164,7 +164,7 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
     numbers: list[int] = []
     people: list[list[Person]] = []
     size, shape = (0, 0), (1, 1)
-    for more, images, size in _batches(path, settings):
+    for more, images, size in _batches(path, settings):  # noqa: B007 (size is the same in all)
         numbers += more
         people += detect(images)
         shape = (images.shape[2], images.shape[1])
