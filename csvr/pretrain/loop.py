@@ -81,7 +81,7 @@ def train(
         (terms["loss"] + terms["discriminator"]).backward()  # type: ignore[no-untyped-call]
         for optimiser in optimisers:
             optimiser.step()
-        recent.append({name: float(value) for name, value in terms.items()})
+        recent.append({name: value.item() for name, value in terms.items()})
         if not math.isfinite(recent[-1]["loss"] + recent[-1]["discriminator"]):
             raise UserError(f"the loss is no longer finite at step {step}: {recent[-1]}; try a lower pretrain.lr")
         done = step + 1
