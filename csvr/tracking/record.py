@@ -39,7 +39,8 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
     for source in sorted((ROOT / "csvr").rglob("*.py")):
         experiment.add_source_file(str(source))
     experiment.observers.append(FileStorageObserver(runs))
-    experiment.logger = logging.getLogger(f"csvr.{name}")  # type: ignore[assignment]
+    # A name of its own: Sacred sets this logger's level, and would silence the progress of a logger called csvr.*
+    experiment.logger = logging.getLogger(f"sacred.{name}")  # type: ignore[assignment]
     experiment.add_config(config)
 
     @experiment.main  # type: ignore[untyped-decorator]
