@@ -28,3 +28,6 @@ include: "workflow/rules/pose_estimator.smk"
 include: "workflow/rules/pretraining.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/reporting.smk"
+
+
+check_records()

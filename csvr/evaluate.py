@@ -27,7 +27,8 @@ from csvr.evaluation.finetune import finetune_accuracy
 from csvr.evaluation.probe import probe_accuracy
 from csvr.files import write_text
 from csvr.pretrain.model import Encoders
-from csvr.tracking.record import ROOT, record
+from csvr.tracking.record import record
+from csvr.tracking.sources import ROOT
 
 
 def load_encoders(path: Path, params: dict[str, Any]) -> tuple[Encoders, dict[str, Any]]:
@@ -47,6 +48,16 @@ def load_encoders(path: Path, params: dict[str, Any]) -> tuple[Encoders, dict[st
     stored = shards.Shards([path])
     encoders.load_state_dict({name: torch.from_numpy(stored[name]) for name in stored})
     return encoders.eval(), header
+
+
+def require_same_data(path: Path, pretrained: dict[str, Any], present: dict[str, Any]) -> None:
+    """Raise a UserError if encoders were pretrained on other clips, poses or videos than those to evaluate on."""
+    for key in ("index_sha256", "clips", "poses"):
+        if pretrained.get(key) != present[key]:
+            raise UserError(
+                f"{path}: pretrained on data with {key} = {pretrained.get(key)}, but {present[key]} is there now; "
+                f"run snakemake --cores 8 {path} --forcerun pretrain"
+            )
 
 
 def readouts(params: dict[str, Any]) -> list[str]:
@@ -94,6 +105,7 @@ def main() -> None:
     features = Features(args.clips, args.poses, [], ClipShape(**args.params["clip"]))
     table = index.read(args.index)
     features.require(table.video.tolist())
+    require_same_data(args.encoders, header["data"], features.provenance(args.index))
     test = table[table.split == "test"]
 
     def evaluate(config: dict[str, Any], run: Run) -> dict[str, float]:
@@ -105,7 +117,9 @@ def main() -> None:
                 {
                     "run_id": run._id, "pretrain_run_id": header["run_id"],
                     "variant": header["variant"], "seed": header["seed"], "params": args.params,
-                    "data": header["data"], "git": git_state(), "host": host(), "threads": args.threads,
+                    "data": header["data"],
+                    "code": {"pretrain": header["code"], "evaluate": run.info["code_sha256"]},
+                    "git": git_state(), "host": host(), "threads": args.threads,
                     "seconds": {"pretrain": header["seconds"], "evaluate": time.monotonic() - began},
                     "videos": test.video.tolist(), "labels": test.label.tolist(),
                     "classes": table.drop_duplicates("label").sort_values("label")["class"].tolist(),

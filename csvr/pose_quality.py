@@ -1,7 +1,7 @@
 """Score extracted poses against true keypoints: python -m csvr.pose_quality --poses A.safetensors … --truth …
 
 Writes JSON: `all` and `by_video` hold what `csvr.pose.quality.summary` measures, over all frames and for each
-video; `runs` names the run that made each shard.
+video; `runs` names the run that made each shard, `made` and `code` the parameters and sources.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sacred.run import Run
 from csvr import cli
 from csvr.data import shards
 from csvr.errors import UserError
-from csvr.files import write_text
+from csvr.files import sha256, write_text
 from csvr.pose import quality
 from csvr.tracking.record import record
 
@@ -50,6 +50,25 @@ def compare(poses: shards.Shards, truth: shards.Shards) -> dict[str, Any]:
     return {"all": quality.summary(np.concatenate(found), np.concatenate(expected)), "by_video": each}
 
 
+def made(poses: shards.Shards) -> dict[str, Any]:
+    """`params`, `code` and `index_sha256` that all shards were made with.
+
+    Raises:
+        UserError: One was made otherwise than the first.
+    """
+    found = [
+        (path, {key: header.get(key) for key in ("params", "code", "index_sha256")})
+        for path, header in poses.headers.items()
+    ]
+    for path, each in found:
+        if each != found[0][1]:
+            raise UserError(
+                f"{path}: made with {each}, but {found[0][0]} with {found[0][1]}; "
+                f"run snakemake --cores 8 {path} --forcerun extract_poses"
+            )
+    return found[0][1]
+
+
 def main() -> None:
     """Parse flags, score under a Sacred run."""
     parser = cli.parser(__doc__)
@@ -61,8 +80,14 @@ def main() -> None:
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:
         poses, truth = shards.Shards(args.poses), shards.Shards([args.truth])
         result = compare(poses, truth)
-        runs = {str(path): header.get("run_id") for path, header in poses.headers.items()}
-        write_text(args.output, json.dumps({"run_id": run._id, "runs": runs, **result}, indent=2) + "\n")
+        about = {
+            "run_id": run._id,
+            "runs": {str(path): header.get("run_id") for path, header in poses.headers.items()},
+            "code": run.info["code_sha256"],
+            "made": made(poses),
+            "truth_sha256": sha256(args.truth),
+        }
+        write_text(args.output, json.dumps(about | result, indent=2) + "\n")
         return dict(result["all"])
 
     config = {"poses": [str(path) for path in args.poses], "truth": str(args.truth)}

@@ -1,7 +1,8 @@
-"""Make one report from finished runs: python -m csvr.report {ablation,per-class,pose-quality,curves} …
+"""Make one report from finished runs: python -m csvr.report {ablation,per-class,pose-quality,curves,summary} …
 
 ablation: the table (Markdown, with .csv and .html beside it) and its figure. per-class: accuracy of each class by
 feature. pose-quality: the table of csvr.pose_quality's measurements. curves: loss terms over pretraining.
+summary: all numbers as JSON, and tables to plot. Each refuses results that were not made as `--expect` says.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
-from csvr.reporting import ablation, ablation_figure, curves, per_class, pose_quality
+from csvr.reporting import ablation, ablation_figure, curves, per_class, pose_quality, summary
 from csvr.reporting.results import Expectation, Results, load
 
 
@@ -20,35 +21,45 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("ablation", "per-class", "pose-quality", "curves"):
+    for name in ("ablation", "per-class", "pose-quality", "curves", "summary"):
         command = commands.add_parser(name, allow_abbrev=False)
         command.add_argument("--output", type=Path, required=True, help="file to write")
-        if name in ("ablation", "per-class"):
+        command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
+        if name != "curves":
+            command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
+        if name in ("ablation", "per-class", "summary"):
             command.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate")
-            command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds and groups")
         if name == "ablation":
             command.add_argument("--figure", type=Path, required=True, help="PNG file to write")
-        if name == "pose-quality":
-            command.add_argument("--quality", type=Path, required=True, help="file of csvr.pose_quality")
-        if name == "curves":
+        if name in ("pose-quality", "summary"):
+            required = name == "pose-quality"
+            command.add_argument("--quality", type=Path, required=required, help="file of csvr.pose_quality")
+        if name in ("curves", "summary"):
+            count = "+" if name == "curves" else "*"
             command.add_argument(
-                "--histories", type=Path, nargs="+", required=True, help="<variant>/seed<k>/history.csv"
+                "--histories", type=Path, nargs=count, required=True, help="<variant>/seed<k>/history.csv"
             )
+        if name == "summary":
+            command.add_argument("--plots", type=Path, required=True, help="folder for tables to plot (CSV)")
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse flags and write the report."""
     args = parse()
+    expected = Expectation.of(args.expect)
     if args.command == "pose-quality":
-        pose_quality.write(args.quality, args.output)
+        pose_quality.write(args.quality, args.output, expected, args.index)
     elif args.command == "curves":
-        curves.draw(args.histories, args.output)
+        curves.draw(args.histories, args.output, expected)
     else:
-        results: Results = load(args.metrics, Expectation.of(args.expect))
+        results: Results = load(args.metrics, expected, args.index)
         if args.command == "ablation":
             ablation.write(results, args.output)
             ablation_figure.draw(results, args.figure)
+        elif args.command == "summary":
+            quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
+            summary.write(results, args.histories, quality, args.output, args.plots)
         else:
             per_class.draw(results, args.output)
 

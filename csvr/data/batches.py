@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from csvr.data.shards import Shards
 from csvr.errors import UserError
+from csvr.files import sha256
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,31 @@ class Features:
             raise UserError(f"no clips, poses or I-frames stored for {len(missing)} videos: {', '.join(missing[:10])}")
 
     def provenance(self, index: Path) -> dict[str, Any]:
-        """What these features came from: the index's SHA-256 and the run ids of all shards."""
-        stores = {"clips": self.clips, "poses": self.poses, "iframes": self.iframes}
-        return {"index_sha256": hashlib.sha256(index.read_bytes()).hexdigest()} | {
-            name: [header["run_id"] for header in store.headers.values()] for name, store in stores.items()
-        }
+        """What these features came from.
+
+        Returns:
+            `index_sha256`; for each kind of feature the run ids of its shards; and under `made`, for each kind, the
+            parameters (`params`) and sources (`code`) that all of its shards were made with.
+
+        Raises:
+            UserError: A shard was made from another index, or otherwise than its fellows.
+        """
+        index_sha256 = sha256(index)
+        result: dict[str, Any] = {"index_sha256": index_sha256, "made": {}}
+        for kind, store in {"clips": self.clips, "poses": self.poses, "iframes": self.iframes}.items():
+            result[kind] = [header["run_id"] for header in store.headers.values()]
+            for path, header in store.headers.items():
+                made = {key: header.get(key) for key in ("params", "code")}
+                first = result["made"].setdefault(kind, made)
+                mend = f"run snakemake --cores 8 {path} --forcerun extract_{kind}"
+                if made != first:
+                    raise UserError(f"{path}: made with {made}, but the shards before it with {first}; {mend}")
+                if header.get("index_sha256") != index_sha256:
+                    raise UserError(
+                        f"{path}: made from an index with sha256 {header.get('index_sha256')}, but that of {index} is "
+                        f"{index_sha256}; {mend}"
+                    )
+        return result
 
     def images(self, video: str, start: int) -> Tensor:
         """The clip that starts at frame `start`: uint8, (3, T, h, w)."""

@@ -12,6 +12,7 @@ from sacred.run import Run
 
 from csvr.data import index, shards
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.tracking.record import record
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def extract_shard(
         config: Effective parameters.
         source: The index of the data set.
         shard: (number, count): this shard takes the rows number, number + count, …
-        output: Shard file; its header holds run id, parameters and the list of videos.
+        output: Shard file; its header holds run id, parameters, hashes of sources and index, and the list of videos.
         runs: Sacred folder.
 
     Raises:
@@ -42,8 +43,9 @@ def extract_shard(
     """
     number, count = shard
     rows = index.read(source).iloc[number::count]
+    index_sha256 = sha256(source)
 
-    def main(config: dict[str, Any], run: Run) -> dict[str, Any]:
+    def main(_config: dict[str, Any], run: Run) -> dict[str, Any]:
         arrays: dict[str, NDArray[Any]] = {}
         bad: list[str] = []
         for done, (video, path) in enumerate(zip(rows.video, rows.path, strict=True), start=1):
@@ -55,7 +57,11 @@ def extract_shard(
                 log.info("%s shard %d/%d: %d of %d videos", name, number + 1, count, done, len(rows))
         if bad:
             raise UserError(f"{len(bad)} of {len(rows)} videos can't be used:\n  " + "\n  ".join(bad))
-        shards.write(output, arrays, {"run_id": run._id, "params": config, "videos": rows.video.tolist()})
+        header = {
+            "run_id": run._id, "params": config, "code": run.info["code_sha256"], "index_sha256": index_sha256,
+            "videos": rows.video.tolist(),
+        }  # fmt: skip
+        shards.write(output, arrays, header)
         return {"videos": len(rows), "bytes": output.stat().st_size}
 
     record(name, main, config | {"index": str(source), "shard": list(shard)}, runs)

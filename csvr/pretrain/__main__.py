@@ -6,6 +6,8 @@ were made) and the training curves. A killed run goes on where it stopped when i
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import time
 from pathlib import Path
@@ -49,16 +51,23 @@ def main() -> None:
             shown = "  ".join(f"{n} {v:.3g}" for n, v in row.items() if n in ("loss", "context", "pose", "video"))
             log.info("%s seed %d  step %d/%d  %s", args.variant, args.seed, step, config["pretrain"]["steps"], shown)
 
-        state = args.output.with_suffix(".resume.pt")
+        data, code = features.provenance(args.index), run.info["code_sha256"]
+        # A state of other sources or features has another name.
+        made = hashlib.sha256(json.dumps([data, code], sort_keys=True).encode()).hexdigest()
+        state = args.output.with_suffix(f".{made[:8]}.resume.pt")
         history = train(model, features, videos, args.params, args.seed, state, report)
         seconds = time.monotonic() - began
-        write_text(args.history, pd.DataFrame(history or [{"step": 0}]).to_csv(index=False))
+        curves = pd.DataFrame(history or [{"step": 0}]).to_csv(index=False)
+        write_text(args.history, curves)
         weights = {name: value.detach().numpy() for name, value in model.encoders.state_dict().items()}
         header = {
             "run_id": run._id, "variant": args.variant, "seed": args.seed, "params": args.params,
-            "data": features.provenance(args.index), "seconds": seconds,
+            "data": data, "code": code, "history_sha256": hashlib.sha256(curves.encode()).hexdigest(),
+            "seconds": seconds,
         }  # fmt: skip
         shards.write(args.output, weights, header)
+        for leftover in args.output.parent.glob(f"{args.output.stem}.*.resume.pt"):
+            leftover.unlink()
         return {"seconds": seconds, "final": history[-1] if history else {}}
 
     record("pretrain", pretrain, args.params | {"variant": args.variant, "seed": args.seed}, args.runs)

@@ -10,10 +10,30 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from csvr.data.shards import header
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.reporting import style
+from csvr.reporting.results import Expectation, require
 
 FIRST = ("loss", "video", "pose", "context")  # panels in this order, other columns after them as they come
+
+
+def check(path: Path, expected: Expectation) -> None:
+    """Refuse a history that does not belong to the encoders beside it, or these to the parameters and the code.
+
+    Raises:
+        UserError: Names the file, both values and the command that mends it.
+    """
+    variant, seed = path.parent.parent.name, path.parent.name.removeprefix("seed")
+    if variant not in expected.variants or seed not in map(str, expected.seeds):
+        raise UserError(f"{path}: variant {variant!r}, seed {seed} is not one that the report expects")
+    encoders = path.with_name("encoders.safetensors")
+    made = header(encoders)
+    params = {key: value for key, value in expected.variants[variant].params.items() if key in made["params"]}
+    found = {"history_sha256": sha256(path), "code": expected.code["pretrain"], "params": params}
+    # What is there against what the encoders say: the message reads "made with (encoders), expected (asked for)".
+    require(encoders, {key: made.get(key) for key in found}, found, f"snakemake --cores 8 {path} --forcerun pretrain")
 
 
 def read(paths: list[Path]) -> pd.DataFrame:
@@ -39,12 +59,14 @@ def read(paths: list[Path]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(paths: list[Path], output: Path) -> None:
+def draw(paths: list[Path], output: Path, expected: Expectation) -> None:
     """Draw mean ± standard deviation over seeds.
 
     Raises:
-        UserError: As `read`, or no file has a curve.
+        UserError: As `check` and `read`, or no file has a curve.
     """
+    for path in paths:
+        check(path, expected)
     table = read(paths).dropna(subset="value")
     if table.empty:
         raise UserError("none of the histories has a curve; the variants were not trained")

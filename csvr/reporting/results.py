@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csvr.errors import UserError
+from csvr.files import sha256
 
 Floats = NDArray[np.float64]
 PROTOCOLS = ("linear_few", "linear_all", "finetune")
@@ -36,13 +37,23 @@ class Variant:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a report is to show: variants (in the order of rows), seeds and groups of classes."""
+    """What a report is to show: variants (in the order of rows), seeds and groups of classes.
+
+    Attributes:
+        main: The variant that the experiment is about.
+        code: Hash of the sources of each step that results come from (`csvr.tracking.sources`).
+        features: For each kind of feature the parameters and the hash of the sources, as shards' headers have them.
+        digest: SHA-256 of the parameters.
+    """
 
     variants: dict[str, Variant]
     seeds: list[int]
     groups: dict[str, list[str]]
     dataset: str
     command: str
+    main: str
+    code: dict[str, str]
+    features: dict[str, dict[str, Any]]
     digest: str
 
     @classmethod
@@ -56,7 +67,9 @@ class Expectation:
             variants = {name: Variant(**params["variants"][name]) for name in params.get("order", params["variants"])}
             return cls(
                 variants, list(params["seeds"]), dict(params["groups"] or {}), params["dataset"], params["command"],
-                hashlib.sha256(canonical(params).encode()).hexdigest(),
+                params["main"], dict(params["code"]), dict(params["features"]),
+                # Of the parameters alone: the same ones have the same digest whatever the code.
+                hashlib.sha256(canonical({k: v for k, v in params.items() if k != "code"}).encode()).hexdigest(),
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise UserError(f"--expect: missing or unknown key: {error}") from error
@@ -117,16 +130,30 @@ def differences(found: Any, expected: Any, key: str = "") -> list[tuple[str, Any
     return [] if found == expected else [(key, found, expected)]
 
 
-def load(paths: list[Path], expected: Expectation) -> Results:
+def require(path: Path, found: Any, expected: Any, mend: str) -> None:
+    """Refuse a file that was not made as expected.
+
+    Raises:
+        UserError: Names the file, the first three keys that differ with both values, and the command that mends it.
+    """
+    wrong = differences(found, expected)
+    if wrong:
+        shown = "; ".join(f"{key} = {a!r}, expected {b!r}" for key, a, b in wrong[:3])
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        raise UserError(f"{path}: made with {shown}{more}; run {mend}")
+
+
+def load(paths: list[Path], expected: Expectation, index: Path | None = None) -> Results:
     """Read metrics files and refuse what does not belong in one table.
 
     Args:
         paths: Files of `python -m csvr.evaluate`. Expected cells without a file stay missing.
         expected: What the table is to show.
+        index: The index of the data set as it is now.
 
     Raises:
-        UserError: No file at all, an unreadable one, one that nobody expects, one made with other parameters or on
-            other data, or two of one cell. The message names the file, the key, both values and what to run.
+        UserError: No file at all, an unreadable one, one that nobody expects, one made with other parameters, by other
+            code or on other data, or two of one cell. The message names the file, the key, both values and what to run.
     """
     cells: dict[tuple[str, int], dict[str, Any]] = {}
     origin: dict[tuple[str, int], Path] = {}
@@ -138,12 +165,17 @@ def load(paths: list[Path], expected: Expectation) -> Results:
             raise UserError(f"{path}: variant {where[0]!r}, seed {where[1]} is not one that the report expects")
         if where in cells:
             raise UserError(f"{path}: variant {where[0]!r}, seed {where[1]} is already in {origin[where]}")
-        _check_params(path, cell["params"], expected.variants[where[0]].params)
+        _check_made(path, cell, expected)
         first = first or (path, cell)
         _check_data(path, cell, *first)
         cells[where], origin[where] = cell, path
     if first is None:
         raise UserError("no metrics files; run snakemake --cores 8 first")
+    if index is not None and sha256(index) != first[1]["data"]["index_sha256"]:
+        raise UserError(
+            f"{first[0]}: made with data.index_sha256 = {first[1]['data']['index_sha256']}, but {sha256(index)} is "
+            f"that of {index}; run snakemake --cores 8 {first[0]} --forcerun pretrain"
+        )
     classes = first[1]["classes"]
     for group, members in expected.groups.items():
         unknown = [name for name in members if name not in classes]
@@ -167,7 +199,10 @@ def _read(path: Path) -> dict[str, Any]:
         }
         for key in ("run_id", "pretrain_run_id", "variant", "seed", "params", "git", "host", "seconds", "classes"):
             cell[key]
-        cell["data"]["index_sha256"]
+        for key in ("index_sha256", "made"):
+            cell["data"][key]
+        for key in ("pretrain", "evaluate"):
+            cell["code"][key]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"{path}: no readable JSON ({error}); {mend}") from error
     except (KeyError, TypeError, AttributeError) as error:
@@ -178,14 +213,17 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(cell)
 
 
-def _check_params(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Refuse a file made with other parameters, naming the first three keys that differ."""
-    wrong = differences(found, expected)
-    if wrong:
-        shown = "; ".join(f"{key} = {a!r}, expected {b!r}" for key, a, b in wrong[:3])
-        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
-        step = "evaluate" if all(key.startswith("evaluate") for key, _, _ in wrong) else "pretrain"
-        raise UserError(f"{path}: made with {shown}{more}; run snakemake --cores 8 {path} --forcerun {step}")
+def _check_made(path: Path, cell: dict[str, Any], expected: Expectation) -> None:
+    """Refuse a file made with other parameters, from otherwise extracted features or by other code."""
+    run = f"snakemake --cores 8 {path} --forcerun"
+    params = expected.variants[cell["variant"]].params
+    wrong = differences(cell["params"], params)
+    step = "evaluate" if all(key.startswith("evaluate") for key, _, _ in wrong) else "pretrain"
+    require(path, cell["params"], params, f"{run} {step}")
+    for kind, made in expected.features.items():
+        require(path, {kind: cell["data"]["made"].get(kind)}, {kind: made}, f"{run} extract_{kind}")
+    for step in ("pretrain", "evaluate"):
+        require(path, {f"code.{step}": cell["code"][step]}, {f"code.{step}": expected.code[step]}, f"{run} {step}")
 
 
 def _check_data(path: Path, cell: dict[str, Any], other: Path, reference: dict[str, Any]) -> None:

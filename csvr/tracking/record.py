@@ -13,19 +13,20 @@ from sacred import SETTINGS, Experiment
 from sacred.observers import FileStorageObserver
 from sacred.run import Run
 
+from csvr.tracking.sources import ROOT, code_hash
+
 SETTINGS.CAPTURE_MODE = "sys"
 SETTINGS.HOST_INFO.INCLUDE_GPU_INFO = False  # shells out to nvidia-smi on every start
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[str, Any], runs: Path) -> Any:
     """Run `main(config, run)` as one Sacred run called `name`, stored under `runs`.
 
     Args:
-        name: Step name, e.g. "pretrain".
-        main: Does the work. `run._id` is the run id to write into the declared output, `run.log_scalar`
-            records a metric over time. Whatever it returns becomes the run's result (plain JSON types only).
+        name: The command's name, e.g. "pretrain" for `python -m csvr.pretrain`.
+        main: Does the work. `run._id` is the run id to write into the declared output, `run.info["code_sha256"]`
+            the hash of the command's sources; `run.log_scalar` records a metric over time.
+            Whatever it returns becomes the run's result (plain JSON types only).
         config: Effective configuration, plain JSON types; `config["seed"]` seeds random, numpy and torch.
         runs: Folder of the file-storage observer.
 
@@ -35,6 +36,7 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
     Raises:
         Whatever `main` raises; the run is then recorded as FAILED (INTERRUPTED for KeyboardInterrupt).
     """
+    code = code_hash(name)
     experiment = Experiment(name, base_dir=str(ROOT), save_git_info=(ROOT / ".git").exists())
     for source in sorted((ROOT / "csvr").rglob("*.py")):
         experiment.add_source_file(str(source))
@@ -45,6 +47,7 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
 
     @experiment.main  # type: ignore[untyped-decorator]
     def _(_run: Run) -> Any:
+        _run.info["code_sha256"] = code
         return main(config, _run)
 
     return experiment.run(options={"--loglevel": "WARNING"}).result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ ACCURACY = {
     "pose_input_no_loss": (0.5, 0.7, 0.8),
     "supervised_scratch": (0.5, 0.5, 0.5),
 }
+CODE = {name: name[0] * 64 for name in ("pretrain", "evaluate", "pose_quality")}
+FEATURES = {kind: {"params": {"short_side": 64}, "code": kind[0] * 64} for kind in ("clips", "poses", "iframes")}
 Make = Callable[..., list[Path]]
 
 
@@ -50,7 +53,9 @@ def metrics(variant: str, seed: int) -> dict[str, Any]:
             scores[protocol] = {name: shares(-0.2 * (name == "f_i_untrained")) for name in readouts}
     return {
         "run_id": f"{100 + seed}", "pretrain_run_id": f"{seed}", "variant": variant, "seed": seed,
-        "params": params(variant), "data": {"index_sha256": "abc123", "clips": ["1"], "poses": ["2"]},
+        "params": params(variant),
+        "data": {"index_sha256": "abc123", "clips": ["1"], "poses": ["2"], "made": copy.deepcopy(FEATURES)},
+        "code": {name: CODE[name] for name in ("pretrain", "evaluate")},
         "git": {"commit": "0123abcd", "dirty": False}, "host": {"cpu": "A CPU", "cores": 2, "hostname": "here"},
         "threads": 1, "seconds": {"pretrain": 60.0, "evaluate": 12.0},
         "videos": [f"v_{k}" for k in range(len(labels))], "labels": labels.tolist(), "classes": CLASSES,
@@ -70,6 +75,9 @@ def expect() -> dict[str, Any]:
         "groups": GROUPS,
         "dataset": "mannequin",
         "command": "snakemake --cores 8 reports/table_ablation.md",
+        "main": "full",
+        "code": CODE,
+        "features": FEATURES,
     }
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from csvr import report
+from csvr.data import shards
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.reporting.ablation import write
 from csvr.reporting.claims import CONTRARY, NOT_SUPPORTED, SUPPORTED, UNTESTABLE, claims, interval_text
 from csvr.reporting.results import Expectation, load
@@ -199,43 +202,105 @@ def test_per_class_needs_full(make, expect, call, tmp_path):
         call("per-class", "--metrics", *paths, "--expect", json.dumps(expect), "--output", tmp_path / "x.png")
 
 
-def test_pose_quality(call, tmp_path):
+def test_pose_quality(call, expect, tmp_path):
     one = {
         "frames": 10, "detected": 0.9, "found": 0.8, "oks": 0.75, "mpjpe": 0.02, "pck@0.1": 0.912,
         "pck@0.1 by keypoint": {"nose": 0.5, "left_wrist": 0.625},
     }  # fmt: skip
     nobody = {"frames": 5, "detected": 0.0}
     source, output = tmp_path / "pose_quality.json", tmp_path / "table.md"
-    source.write_text(
-        json.dumps({"run_id": "9", "runs": {"a": "3", "b": "4"}, "all": one, "by_video": {"v_a": one, "v_b": nobody}})
-    )
-    call("pose-quality", "--quality", source, "--output", output)
+    made = expect["features"]["poses"] | {"index_sha256": "abc123"}
+    found = {
+        "run_id": "9", "runs": {"a": "3", "b": "4"}, "all": one, "by_video": {"v_a": one, "v_b": nobody},
+        "made": made, "code": expect["code"]["pose_quality"],
+    }  # fmt: skip
+    flags = "pose-quality", "--quality", source, "--expect", json.dumps(expect), "--output", output
+    source.write_text(json.dumps(found))
+    call(*flags)
     text = output.read_text()
     assert "| left_wrist | 0.625 |" in text and "| PCK@0.1, all keypoints | 0.912 |" in text
     assert "Nobody found in: v_b." in text and "drawn figures only and shares its renderer" in text
     assert "scored in 9; poses extracted in 3, 4" in text
+    for key, wrong, named in (
+        ("code", "old", "code = 'old', expected 'ppp.*--forcerun score_poses"),
+        ("made", made | {"code": "old"}, "poses.code = 'old', expected 'ppp.*--forcerun extract_poses"),
+        ("made", made | {"params": {"short_side": 32}}, "poses.params.short_side = 32, expected 64"),
+    ):
+        source.write_text(json.dumps(found | {key: wrong}))
+        with pytest.raises(UserError, match=named):
+            call(*flags)
     source.write_text("{}")
     with pytest.raises(UserError, match=r"pose_quality\.json: not what"):
-        call("pose-quality", "--quality", source, "--output", output)
+        call(*flags)
 
 
-def test_curves(call, tmp_path):
+def write_history(path: Path, table: pd.DataFrame, expect: dict[str, Any]) -> Path:
+    """A history, and beside it the encoders that say how it was made."""
+    path.parent.mkdir(parents=True)
+    table.to_csv(path, index=False)
+    made = {
+        "params": {"sigma_p": expect["variants"][path.parts[-3]]["params"]["sigma_p"]},
+        "code": expect["code"]["pretrain"], "history_sha256": sha256(path),
+    }  # fmt: skip
+    shards.write(path.with_name("encoders.safetensors"), {"w": np.zeros(1)}, made)
+    return path
+
+
+def test_curves(call, expect, tmp_path):
     paths = []
     for variant in ("full", "no_pose"):
         for seed in (0, 1):
             path = tmp_path / variant / f"seed{seed}" / "history.csv"
-            path.parent.mkdir(parents=True)
             table = pd.DataFrame({"step": [10, 20, 30], "loss": [3.0, 2.0, 1.0 + seed], "lr": 0.1, "novel": [1, 2, 3]})
-            (table if variant == "full" else table.drop(columns="novel")).to_csv(path, index=False)
-            paths.append(path)
+            paths.append(write_history(path, table if variant == "full" else table.drop(columns="novel"), expect))
     untrained = tmp_path / "random_init" / "seed0" / "history.csv"
-    untrained.parent.mkdir(parents=True)
-    untrained.write_text("step\n0\n")
+    write_history(untrained, pd.DataFrame({"step": [0]}), expect)
     output = tmp_path / "curves.png"
-    call("curves", "--histories", *paths, untrained, "--output", output)
+    flags = "--expect", json.dumps(expect), "--output", output
+    call("curves", "--histories", *paths, untrained, *flags)
     assert output.read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(UserError, match="not trained"):
-        call("curves", "--histories", untrained, "--output", output)
+        call("curves", "--histories", untrained, *flags)
     untrained.write_text("")
-    with pytest.raises(UserError, match="random_init/seed0"):
-        call("curves", "--histories", untrained, "--output", output)
+    with pytest.raises(UserError, match=r"random_init/seed0.*history_sha256 = .*expected .*--forcerun pretrain"):
+        call("curves", "--histories", untrained, *flags)
+    other = expect | {"code": expect["code"] | {"pretrain": "new"}}
+    with pytest.raises(UserError, match="code = 'ppp.*expected 'new'.*--forcerun pretrain"):
+        call("curves", "--histories", *paths, "--expect", json.dumps(other), "--output", output)
+
+
+def test_summary(make, call, expect, tmp_path):
+    losses = {"full": 2.0, "no_pose": 1.0}
+    histories = [
+        write_history(
+            tmp_path / name / f"seed{seed}" / "history.csv",
+            pd.DataFrame({"step": [10, 20], "loss": [9.0, loss + seed], "lr": 0.1}),
+            expect,
+        )
+        for name, loss in losses.items()
+        for seed in (0, 1)
+    ]
+    output, plots = tmp_path / "metrics.json", tmp_path / "plots"
+    paths = make(lambda v, s, cell: cell["scores"].pop("finetune") and None if v == "full" else None)
+
+    def run(main: str) -> dict[str, Any]:
+        call(
+            "summary", "--metrics", *paths, "--histories", *histories, "--expect", json.dumps(expect | {"main": main}),
+            "--output", output, "--plots", plots,
+        )  # fmt: skip
+        return json.loads(output.read_text())
+
+    found = run("full")
+    assert found["main"] == found["variants"]["full"] and list(found["variants"]) == list(expect["variants"])
+    assert found["variants"]["full"]["loss"] == {"loss": 2.5} and "loss" not in found["variants"]["random_init"]
+    # What was not measured is left out.
+    assert set(found["main"]["top1"]) == {"linear_few", "linear_all"} and "pose" not in found
+    cells = [json.loads(path.read_text()) for path in paths if path.parts[-3] == "full"]
+    expected = np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
+    assert found["main"]["top1"]["linear_few"]["overall"] == pytest.approx(expected, abs=1e-6)
+    assert set(found["main"]["top1"]["linear_few"]) == {"overall", "motion", "context", "both"}
+    assert pd.read_csv(plots / "training_curves.csv").to_dict("list") == {"step": [10, 20], "loss": [9.0, 2.5]}
+    assert pd.read_csv(plots / "per_class.csv")["class"].tolist() == cells[0]["classes"]
+    assert run("no_pose")["main"]["loss"] == {"loss": 1.5}
+    # An untrained main variant has no curve.
+    assert "loss" not in run("random_init")["main"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.reporting.results import Expectation, differences, load
 
 
@@ -46,6 +47,40 @@ def test_other_evaluation_needs_no_new_pretraining(make, expect):
 def test_other_data_is_refused(make, expect):
     message = refused(make, expect, lambda cell: cell["data"].update(index_sha256="other"))
     assert "data.index_sha256 = other, but abc123 in " in message and "--forcerun" in message
+
+
+@pytest.mark.parametrize("step", ["pretrain", "evaluate"])
+def test_other_code_is_refused(make, expect, step):
+    message = refused(make, expect, lambda cell: cell["code"].update({step: "old"}))
+    assert "no_context/seed1/metrics.json" in message
+    assert f"code.{step} = 'old', expected '{step[0] * 64}'" in message
+    assert message.endswith(f"--forcerun {step}")
+
+
+def test_otherwise_extracted_features_are_refused(make, expect):
+    message = refused(make, expect, lambda cell: cell["data"]["made"]["poses"]["params"].update(short_side=32))
+    assert "poses.params.short_side = 32, expected 64" in message and message.endswith("--forcerun extract_poses")
+
+
+def test_features_of_unknown_origin_are_refused(make, expect):
+    message = refused(make, expect, lambda cell: cell["data"]["made"].pop("iframes") and None)
+    assert "iframes = None, expected" in message
+
+
+def test_index_of_today_is_the_one_that_results_were_made_on(make, expect, tmp_path):
+    index = tmp_path / "index.csv"
+    index.write_text("video\n")
+    paths = make(lambda v, s, cell: cell["data"].update(index_sha256=sha256(index)))
+    assert load(paths, Expectation.of(expect), index)
+    index.write_text("video\nanother\n")
+    with pytest.raises(UserError, match=f"data.index_sha256 = .*but {sha256(index)} is that of .*--forcerun pretrain"):
+        load(paths, Expectation.of(expect), index)
+
+
+def test_digest_is_of_parameters_not_of_code(expect):
+    digest = Expectation.of(expect).digest
+    assert Expectation.of(expect | {"code": {}}).digest == digest
+    assert Expectation.of(expect | {"seeds": [0]}).digest != digest
 
 
 def test_other_videos_are_refused(make, expect):

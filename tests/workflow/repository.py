@@ -26,6 +26,12 @@ def copy_repository(target: Path) -> Path:
     """Copy what the workflow needs: no results, no environment."""
     for name in ("csvr", "params", "workflow"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "params.yaml", "environment.yml", "requirements.txt", "environment.post-deploy.sh"):
+    for name in (
+        "Snakefile", "params.yaml", "environment.yml", "requirements.txt", "environment.post-deploy.sh", "dvc.yaml",
+        ".dvcignore", ".gitignore",
+    ):  # fmt: skip
         shutil.copy2(ROOT / name, target / name)
+    (target / ".dvc").mkdir()
+    for name in ("config", ".gitignore"):
+        shutil.copy2(ROOT / ".dvc" / name, target / ".dvc" / name)
     return target

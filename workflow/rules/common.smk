@@ -1,17 +1,25 @@
-"""What the rules share: parameters of a variant, sources of a command, shares of the machine."""
+"""What the rules share: parameters of a variant, hashes of the commands' sources, shares of the machine.
 
-import ast
+A rule has the hash of its command's sources among its `params`, so that a changed step runs again and no other. Not as
+input files: Snakemake looks into those only if they are newer than the output, and a checkout gives any age to both.
+"""
+
+import base64
 import copy
-import functools
 import json
 import math
 import os
 import re
+import sys
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
+
+# Its sources, and nothing that takes long to import.
+sys.path.insert(0, str(workflow.basedir))
+from csvr.tracking.sources import code_hash
 
 
 def check_parameters():
@@ -31,21 +39,31 @@ check_parameters()
 DATASET = config["dataset"]
 GENERATED = "generate" in DATASET
 
+# The variant that the experiment is about is computed whether or not it is a row of the table.
+MAIN = config["ablation"]["name"]
+ABLATIONS = {MAIN: config["ablation"]} | config["ablations"]
+VARIANTS = config["variants"] + [MAIN] * (MAIN not in config["variants"])
+
 PRETRAIN_KEYS = ("clip", "augment", "model", "pretrain", "sigma_v", "sigma_p", "sigma_c", "pose_input")
 EVALUATE_KEYS = (*PRETRAIN_KEYS, "evaluate")
 
 TABLE = "reports/table_ablation.md"
-REPORTS = [TABLE, "reports/figures/per_class.png", "reports/figures/training_curves.png"]
+REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
 REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png"]
 if GENERATED:
     # Only generated videos come with true keypoints to score poses against.
     REPORTS += ["reports/table_pose_quality.md"]
 
 
+# What all reports compare results with: the guard against stale ones.
+EXPECTED = f"results/{DATASET['name']}/expected.json"
+INDEX = f"features/{DATASET['name']}/index.csv"
+
+
 wildcard_constraints:
     dataset=re.escape(DATASET["name"]),
     shard=r"\d+",
-    variant="|".join(map(re.escape, config["variants"])),
+    variant="|".join(map(re.escape, VARIANTS)),
     seed=r"\d+",
 
 
@@ -95,9 +113,9 @@ WORKERS = min(workflow.cores or 1, physical_cores())
 def effective(variant, keys):
     """Parameters `keys` of a variant: the common ones, changed as its ablation file says."""
     params = {key: copy.deepcopy(config[key]) for key in EVALUATE_KEYS}
-    if variant not in config["ablations"]:
-        raise WorkflowError(f"variants: no ablation {variant!r}; known: {', '.join(config['ablations'])}")
-    for name, value in config["ablations"][variant]["set"].items():
+    if variant not in ABLATIONS:
+        raise WorkflowError(f"variants: no ablation {variant!r}; known: {', '.join(ABLATIONS)}")
+    for name, value in ABLATIONS[variant]["set"].items():
         *parents, last = name.split(".")
         place = params
         for parent in parents:
@@ -124,69 +142,31 @@ def evaluate_params(wildcards):
 def report_params(wildcards):
     """What the reports expect to find in the metrics, and how they name it."""
     variants = {
-        name: {key: config["ablations"][name][key] for key in ("title", "description")}
+        name: {key: ABLATIONS[name][key] for key in ("title", "description")}
         | {"params": effective(name, EVALUATE_KEYS)}
-        for name in config["variants"]
+        for name in VARIANTS
     }
     return text(
         {
             # A list, since sorted keys lose the order of the rows.
-            "order": config["variants"],
+            "order": VARIANTS,
             "variants": variants,
             "seeds": config["seeds"],
             "groups": DATASET["groups"],
             "dataset": DATASET["name"],
             "command": f"snakemake --cores 8 {TABLE}",
+            "main": MAIN,
+            "code": {name: code_hash(name) for name in ("pretrain", "evaluate", "pose_quality")},
+            "features": {
+                kind: {"code": code_hash(kind), "params": params}
+                for kind, params in {
+                    "clips": {"short_side": config["features"]["short_side"]},
+                    "iframes": {"short_side": config["features"]["short_side"]},
+                    "poses": config["pose_extraction"],
+                }.items()
+            },
         }
     )
-
-
-@functools.cache
-def imported(path):
-    """Files of csvr that the Python file `path` imports, itself and packages' `__init__` included."""
-    found = {path}
-    for node in ast.walk(ast.parse(Path(path).read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            # `from csvr.data import shards` may name a module or something inside one.
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            found |= module_files(name)
-    return frozenset(found)
-
-
-def module_files(name):
-    """The files that importing module `name` runs; none if it is not of csvr."""
-    parts = name.split(".")
-    if parts[0] != "csvr":
-        return set()
-    found = set()
-    for depth in range(1, len(parts) + 1):
-        stem = "/".join(parts[:depth])
-        found |= {path for path in (f"{stem}/__init__.py", f"{stem}.py") if Path(path).exists()}
-    return found
-
-
-@functools.cache
-def code(name):
-    """Sources of `python -m csvr.<name>`: they are inputs, so that a changed step runs again, and no other.
-
-    All that its module imports, directly or not, wherever the import stands. Snakemake compares files this small by
-    checksum: saving one unchanged, or cloning the repository, runs nothing again.
-    """
-    main = f"csvr/{name}/__main__.py"
-    todo = module_files(f"csvr.{name}") | ({main} if Path(main).exists() else set())
-    done = set()
-    while todo:
-        path = todo.pop()
-        done.add(path)
-        todo |= imported(path) - done
-    if name == "report":
-        done |= {str(path) for path in Path("csvr/reporting/templates").glob("*.j2")}
-    return sorted(done)
 
 
 def shards(kind):
@@ -196,5 +176,35 @@ def shards(kind):
 
 def cells(file, variants=None):
     """`file` of every variant and seed."""
-    names = config["variants"] if variants is None else variants
+    names = VARIANTS if variants is None else variants
     return [f"results/{DATASET['name']}/{name}/seed{seed}/{file}" for name in names for seed in config["seeds"]]
+
+
+def check_records():
+    """Refuse results without a record of how they were made: Snakemake would keep them whatever the parameters say.
+
+    So it is where only some of DVC's outputs were fetched. A file whose job was killed has no record either, but a mark
+    by which Snakemake makes it again.
+    """
+    kinds = [
+        path.replace("{dataset}", DATASET["name"]) for kind in ("clips", "iframes", "poses") for path in shards(kind)
+    ]
+    made = REPORTS + cells("metrics.json") + cells("encoders.safetensors") + kinds
+    unknown = [
+        path
+        for path in made
+        if Path(path).exists() and not (recorded("metadata", path) or recorded("incomplete", path))
+    ]
+    if unknown:
+        raise WorkflowError(
+            f"{unknown[0]} (and {len(unknown) - 1} more): no record in .snakemake/metadata says how it was made; "
+            "fetch the records by `dvc checkout` or `dvc pull`, or delete the folders features, results and reports"
+        )
+
+
+def recorded(kind, path):
+    """Whether Snakemake has a record of this kind about a file."""
+    name = base64.urlsafe_b64encode(path.encode()).decode()
+    # As Snakemake splits what is too long for a file name.
+    parts = [name[start : start + 254] for start in range(0, len(name), 254)]
+    return Path(".snakemake", kind, *(f"@{part}" for part in parts[:-1]), parts[-1]).exists()

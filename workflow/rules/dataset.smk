@@ -3,8 +3,6 @@
 if GENERATED:
 
     rule generate_mannequin:
-        input:
-            code=code("mannequin"),
         output:
             summary=f"{DATASET['root']}/dataset.json",
             videos=directory(DATASET["videos"]),
@@ -21,6 +19,7 @@ if GENERATED:
             mem_mb=3000,
             workers=WORKERS,
         params:
+            code=code_hash("mannequin"),
             p=text(DATASET["generate"]),
         message:
             "Drawing the embedded data set"
@@ -33,7 +32,6 @@ if GENERATED:
 
 rule index_videos:
     input:
-        code=code("index"),
         lists=[
             f"{DATASET['splits']}/{name}.txt"
             for name in ("classInd", f"trainlist{DATASET['split']:02d}", f"testlist{DATASET['split']:02d}")
@@ -53,6 +51,7 @@ rule index_videos:
     resources:
         mem_mb=1000,
     params:
+        code=code_hash("index"),
         split=DATASET["split"],
         # A clip and the future clip after it.
         min_frames=2 * config["clip"]["frames"] * config["clip"]["stride"],

@@ -3,7 +3,6 @@
 
 rule evaluate:
     input:
-        code=code("evaluate"),
         index="features/{dataset}/index.csv",
         clips=shards("clips"),
         poses=shards("poses"),
@@ -20,6 +19,7 @@ rule evaluate:
     resources:
         mem_mb=3000,
     params:
+        code=code_hash("evaluate"),
         p=evaluate_params,
     message:
         "Evaluating {wildcards.variant}, seed {wildcards.seed}"

@@ -6,7 +6,6 @@ CHECKPOINT = config["pose_extraction"]["checkpoint"]
 
 rule extract_iframes:
     input:
-        code=code("iframes"),
         index="features/{dataset}/index.csv",
         # The index holds a checksum of every video, and is what says that they changed.
         videos=ancient(DATASET["videos"]),
@@ -22,6 +21,7 @@ rule extract_iframes:
     resources:
         mem_mb=1000,
     params:
+        code=code_hash("iframes"),
         short_side=config["features"]["short_side"],
         shards=config["features"]["shards"],
     message:
@@ -35,7 +35,6 @@ rule extract_iframes:
 
 rule extract_clips:
     input:
-        code=code("clips"),
         index="features/{dataset}/index.csv",
         # The index holds a checksum of every video, and is what says that they changed.
         videos=ancient(DATASET["videos"]),
@@ -51,6 +50,7 @@ rule extract_clips:
     resources:
         mem_mb=1500,
     params:
+        code=code_hash("clips"),
         short_side=config["features"]["short_side"],
         shards=config["features"]["shards"],
     message:
@@ -64,7 +64,6 @@ rule extract_clips:
 
 rule extract_poses:
     input:
-        code=code("poses"),
         index="features/{dataset}/index.csv",
         # The index holds a checksum of every video, and is what says that they changed.
         videos=ancient(DATASET["videos"]),
@@ -82,6 +81,7 @@ rule extract_poses:
     resources:
         mem_mb=2500,
     params:
+        code=code_hash("poses"),
         p=text(config["pose_extraction"]),
         shards=config["features"]["shards"],
     message:

@@ -4,8 +4,6 @@
 # Not part of `rule all`: it takes an hour or more, and its result is shipped as csvr/pose/checkpoints/rendered.pt.
 # To use another one, copy it there and state its sha256 in params/pose_extraction/rendered.yaml.
 rule train_pose_estimator:
-    input:
-        code=code("pose_estimator"),
     output:
         checkpoint="results/pose_estimator/rendered.pt",
         about="results/pose_estimator/rendered.json",
@@ -19,6 +17,7 @@ rule train_pose_estimator:
     resources:
         mem_mb=3000,
     params:
+        code=code_hash("pose_estimator"),
         p=text(config["pose_estimator"]),
     message:
         "Training the pose network on rendered figures"
@@ -33,7 +32,6 @@ if GENERATED:
 
     rule score_poses:
         input:
-            code=code("pose_quality"),
             poses=shards("poses"),
             truth=f"{DATASET['root']}/keypoints.safetensors",
         output:
@@ -47,6 +45,8 @@ if GENERATED:
         threads: share(1500)
         resources:
             mem_mb=1500,
+        params:
+            code=code_hash("pose_quality"),
         message:
             "Scoring poses of {wildcards.dataset} against the true keypoints"
         shell:

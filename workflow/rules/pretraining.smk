@@ -3,7 +3,6 @@
 
 rule pretrain:
     input:
-        code=code("pretrain"),
         index="features/{dataset}/index.csv",
         clips=shards("clips"),
         poses=shards("poses"),
@@ -21,6 +20,7 @@ rule pretrain:
     resources:
         mem_mb=3000,
     params:
+        code=code_hash("pretrain"),
         p=pretrain_params,
     message:
         "Pretraining {wildcards.variant}, seed {wildcards.seed}"

@@ -1,10 +1,14 @@
 """Tables and figures."""
 
+# A control without a training step has no curve.
+TRAINED = [name for name in VARIANTS if effective(name, ["pretrain"])["pretrain"]["steps"]]
+POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
+
 
 # A file and no flag: with every variant's parameters it is long, and a failing command would print it.
 rule write_expectation:
     output:
-        f"results/{DATASET['name']}/expected.json",
+        EXPECTED,
     log:
         "logs/write_expectation.log",
     benchmark:
@@ -24,9 +28,9 @@ rule write_expectation:
 
 rule table_ablation:
     input:
-        code=code("report"),
         metrics=cells("metrics.json"),
-        expected=f"results/{DATASET['name']}/expected.json",
+        index=INDEX,
+        expected=EXPECTED,
     output:
         table=TABLE,
         csv="reports/table_ablation.csv",
@@ -51,20 +55,55 @@ rule table_ablation:
     threads: share(1500)
     resources:
         mem_mb=1500,
+    params:
+        code=code_hash("report"),
     message:
         "Writing the ablation table"
     shell:
         """
-        python -m csvr.report ablation --metrics {input.metrics:q} --expect {input.expected:q} \
-            --output {output.table:q} --figure {output.figure:q} >{log:q} 2>&1
+        python -m csvr.report ablation --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output.table:q} --figure {output.figure:q} >{log:q} 2>&1
+        """
+
+
+rule summarise:
+    input:
+        metrics=cells("metrics.json"),
+        histories=cells("history.csv", TRAINED),
+        encoders=cells("encoders.safetensors", TRAINED),
+        quality=[POSE_QUALITY] if GENERATED else [],
+        index=INDEX,
+        expected=EXPECTED,
+    output:
+        metrics="reports/metrics.json",
+        plots=[f"reports/plots/{name}.csv" for name in ("training_curves", "per_class")],
+    log:
+        "logs/summarise.log",
+    benchmark:
+        "benchmarks/summarise.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+        quality=f"--quality {POSE_QUALITY}" if GENERATED else "",
+    message:
+        "Writing all numbers for dvc metrics and plots"
+    shell:
+        """
+        python -m csvr.report summary --metrics {input.metrics:q} --histories {input.histories:q} {params.quality} \
+            --index {input.index:q} --expect {input.expected:q} --output {output.metrics:q} \
+            --plots "$(dirname {output.plots[0]:q})" >{log:q} 2>&1
         """
 
 
 rule figure_per_class:
     input:
-        code=code("report"),
         metrics=cells("metrics.json"),
-        expected=f"results/{DATASET['name']}/expected.json",
+        index=INDEX,
+        expected=EXPECTED,
     output:
         report(
             "reports/figures/per_class.png",
@@ -81,23 +120,22 @@ rule figure_per_class:
     threads: share(1500)
     resources:
         mem_mb=1500,
+    params:
+        code=code_hash("report"),
     message:
         "Drawing accuracy by class and feature"
     shell:
         """
-        python -m csvr.report per-class --metrics {input.metrics:q} --expect {input.expected:q} \
-            --output {output:q} >{log:q} 2>&1
+        python -m csvr.report per-class --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
         """
 
 
 rule figure_training_curves:
     input:
-        code=code("report"),
-        histories=cells(
-            "history.csv",
-            # A control without a training step has no curve.
-            [name for name in config["variants"] if effective(name, ["pretrain"])["pretrain"]["steps"]],
-        ),
+        histories=cells("history.csv", TRAINED),
+        encoders=cells("encoders.safetensors", TRAINED),
+        expected=EXPECTED,
     output:
         report(
             "reports/figures/training_curves.png",
@@ -114,11 +152,14 @@ rule figure_training_curves:
     threads: share(1500)
     resources:
         mem_mb=1500,
+    params:
+        code=code_hash("report"),
     message:
         "Drawing the training curves"
     shell:
         """
-        python -m csvr.report curves --histories {input.histories:q} --output {output:q} >{log:q} 2>&1
+        python -m csvr.report curves --histories {input.histories:q} --expect {input.expected:q} \
+            --output {output:q} >{log:q} 2>&1
         """
 
 
@@ -126,8 +167,9 @@ if GENERATED:
 
     rule table_pose_quality:
         input:
-            code=code("report"),
-            quality=f"results/{DATASET['name']}/pose_quality.json",
+            quality=POSE_QUALITY,
+            index=INDEX,
+            expected=EXPECTED,
         output:
             "reports/table_pose_quality.md",
         log:
@@ -139,17 +181,19 @@ if GENERATED:
         threads: share(1500)
         resources:
             mem_mb=1500,
+        params:
+            code=code_hash("report"),
         message:
             "Writing the table of pose quality"
         shell:
             """
-            python -m csvr.report pose-quality --quality {input.quality:q} --output {output:q} >{log:q} 2>&1
+            python -m csvr.report pose-quality --quality {input.quality:q} --index {input.index:q} \
+                --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
             """
 
 
 rule figure_dataset:
     input:
-        code=code("figures"),
         index="features/{dataset}/index.csv",
         videos=ancient(DATASET["videos"]),
     output:
@@ -169,6 +213,7 @@ rule figure_dataset:
     resources:
         mem_mb=1500,
     params:
+        code=code_hash("figures"),
         groups=text(DATASET["groups"]),
     message:
         "Drawing the contact sheet of {wildcards.dataset}"
