@@ -20,6 +20,7 @@ rule all:
     default_target: True
     input:
         REPORTS,
+        PROVENANCE,
 
 
 include: "workflow/rules/dataset.smk"

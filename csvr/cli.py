@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from threadpoolctl import threadpool_limits
 
 from csvr.errors import UserError
-from csvr.tracking.record import log_to_stderr
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -51,6 +50,8 @@ def limit_threads(count: int) -> None:
 
     (With two cores and two busy jobs, unlimited BLAS threads made a logistic regression 40 times slower.)
     """
+    import torch  # seconds to import, and reports don't compute
+
     torch.set_num_threads(count)
     threadpool_limits(count)
 
@@ -79,7 +80,8 @@ def parameters(text: str) -> dict[str, Any]:
 
 def run(main: Callable[[], None]) -> None:
     """Call `main`; a UserError ends the process with its message alone and exit code 2."""
-    log_to_stderr()
+    # Plain, timestamped progress lines: readable in a terminal and in a rule's log.
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         main()
     except UserError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,20 @@ def _duration(run: dict[str, Any]) -> str:
     return str(seconds).split(".")[0]
 
 
+def _status(run: dict[str, Any]) -> str:
+    """The recorded status; DIED where a run that should still be going on has given no sign for a minute.
+
+    A killed process can't record its end. Sacred's heartbeat comes every ten seconds.
+    """
+    status = str(run.get("status", "unknown"))
+    beat = run.get("heartbeat") or run.get("start_time")
+    if status != "RUNNING" or not beat:
+        return status
+    # Sacred's times are in UTC without saying so.
+    silent = datetime.now(UTC) - datetime.fromisoformat(beat).replace(tzinfo=UTC)
+    return "DIED" if silent.total_seconds() > 60 else status
+
+
 def table(runs: Path) -> list[dict[str, str]]:
     """The runs of a Sacred folder, oldest first, as one row of COLUMNS each.
 
@@ -58,7 +72,7 @@ def table(runs: Path) -> list[dict[str, str]]:
             {
                 "id": folder.name,
                 "step": " ".join(filter(None, [run.get("experiment", {}).get("name", ""), config.get("variant")])),
-                "status": run.get("status", "unknown"),
+                "status": _status(run),
                 "seed": str(config.get("seed", "")),
                 "start": (run.get("start_time") or "")[:19].replace("T", " "),
                 "duration": _duration(run),

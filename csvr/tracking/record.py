@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
         What `main` returned.
 
     Raises:
-        Whatever `main` raises; the run is then recorded as FAILED (INTERRUPTED for KeyboardInterrupt).
+        Whatever `main` raises; the run is then recorded as FAILED, or as INTERRUPTED after Ctrl-C and SIGTERM.
     """
     code = code_hash(name)
     experiment = Experiment(name, base_dir=str(ROOT), save_git_info=(ROOT / ".git").exists())
@@ -50,9 +50,13 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
         _run.info["code_sha256"] = code
         return main(config, _run)
 
-    return experiment.run(options={"--loglevel": "WARNING"}).result
+    # Snakemake ends jobs by SIGTERM, and batch systems too; without a handler nothing would be recorded.
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return experiment.run(options={"--loglevel": "WARNING"}).result
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def log_to_stderr() -> None:
-    """Plain, timestamped progress lines: readable in a terminal and in a rule's log."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt(f"signal {number}")

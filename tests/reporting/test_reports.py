@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,34 @@ def test_curves(call, expect, tmp_path):
     other = expect | {"code": expect["code"] | {"pretrain": "new"}}
     with pytest.raises(UserError, match="code = 'ppp.*expected 'new'.*--forcerun pretrain"):
         call("curves", "--histories", *paths, "--expect", json.dumps(other), "--output", output)
+
+
+def test_sigma(make, call, expect, tmp_path):
+    """Two variants of the table stand for two pairs of weights."""
+    names = {"no_context": (0.5, 3.0), "full": (1.0, 3.0)}
+    about = {name: expect["variants"][name] for name in names}
+    for name, (sigma_p, sigma_c) in names.items():
+        about[name]["params"] |= {"sigma_p": sigma_p, "sigma_c": sigma_c}
+
+    def edit(variant: str, seed: int, cell: dict[str, Any]) -> bool:
+        cell["params"] |= about[variant]["params"] if variant in names else {}
+        return variant in names and seed < 2
+
+    paths = make(edit)
+    wanted = json.dumps(expect | {"variants": about, "order": list(names), "seeds": [0, 1]})
+    output, figure = tmp_path / "table_sigma.md", tmp_path / "sigma.png"
+    call("sigma", "--metrics", *paths, "--expect", wanted, "--output", output, "--figure", figure)
+    text = output.read_text()
+    found = [line.split("|")[1:4] for line in text.splitlines() if re.match(r"\| (0.5|1) \| 3 \|", line)]
+    assert [row[:2] for row in found] == [[" 0.5 ", " 3 "], [" 1 ", " 3 "]] * 3
+    cells = [json.loads(path.read_text()) for path in paths if path.parts[-3] == "no_context"]
+    mean = 100 * np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
+    assert found[0][2].startswith(f" {mean:.1f} ± ")
+    assert "minus variant full (σ_p = 1, σ_c = 3)" in text
+    assert figure.read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(UserError, match="sigma_p = 0.5, expected 0.25"):
+        call("sigma", "--metrics", *paths, "--expect", wanted.replace("0.5", "0.25"), "--output", output,
+             "--figure", figure)  # fmt: skip
 
 
 def test_summary(make, call, expect, tmp_path):

@@ -24,7 +24,7 @@ def command(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def copy_repository(target: Path) -> Path:
     """Copy what the workflow needs: no results, no environment."""
-    for name in ("csvr", "params", "workflow"):
+    for name in ("csvr", "params", "profiles", "workflow"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (
         "Snakefile", "params.yaml", "environment.yml", "requirements.txt", "environment.post-deploy.sh", "dvc.yaml",

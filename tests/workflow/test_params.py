@@ -49,11 +49,17 @@ def test_groups_are_those_of_the_generator() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"sigma_q": 1.0}, "sigma_q"),
-        ({"sigma_p": -1.0}, "sigma_p: -1.0 is less than"),
-        ({"pretrain": {"stpes": 3}}, "stpes"),
-        ({"variants": ["full", "no_sound"]}, "no_sound"),
-        ({"ablations": {"full": {"set": {"sigma_z": 0}}}}, "sigma_z"),
+        ({"sigma_q": 1.0}, "sigma_q = 1.0: there is no such parameter; did you mean sigma_"),
+        ({"sigma_p": -1.0}, "sigma_p: -1.0 is less than the minimum of 0"),
+        ({"sigma_p": "much"}, "sigma_p: 'much' is not of type 'number'"),
+        ({"pretrain": {"stpes": 3}}, "pretrain.stpes = 3: there is no such parameter; did you mean steps?"),
+        ({"variants": ["full", "no_poes"]}, "variants: there is no ablation no_poes; did you mean no_pose?"),
+        ({"ablations": {"full": {"set": {"sigma_z": 0}}}}, "ablations.full.set: there is no parameter sigma_z"),
+        ({"ablations": {"full": {"set": {"evaluate.probe.fw": 0}}}}, "did you mean evaluate.probe.few?"),
+        ({"ablations": {"full": {"set": {"sigma_p": -2}}}}, "ablations.full.set: sigma_p: -2 is less than"),
+        ({"ablations": {"full": {"name": "fool"}}}, "ablations.full.name = fool: must be full"),
+        ({"clip": {"frames": 5}}, "a clip and its future are 40 frames, but videos have dataset.generate.frames = 32"),
+        ({"clip": {"crop": 65}}, "clip.crop = 65: at most features.short_side = 64"),
     ],
 )
 def test_wrong_parameter_is_named(
@@ -63,4 +69,18 @@ def test_wrong_parameter_is_named(
     wrong.write_text(yaml.safe_dump(change))
     done = snakemake(tiny, "-n", "--quiet", also=(wrong,))
     assert done.returncode != 0
-    assert named in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if named in line]
+    assert "Traceback" not in done.stdout and "Building DAG" not in done.stdout
+
+
+def test_missing_data_set_is_named(tiny: Path) -> None:
+    made = command(sys.executable, COMPOSE, "dataset=ucf101", "--output", "ucf101.yaml", cwd=tiny)
+    assert made.returncode == 0, made.stdout
+    done = command(sys.executable, "workflow/scripts/check_params.py", "ucf101.yaml", cwd=tiny)
+    assert done.returncode == 1
+    assert "dataset.videos = data/ucf101/UCF-101: there is no such folder; put ucf101 there" in done.stdout
+
+
+def test_right_parameters_pass(tiny: Path) -> None:
+    done = command(sys.executable, "workflow/scripts/check_params.py", "tiny.yaml", cwd=tiny)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -7,10 +7,16 @@ import json
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from csvr.data.shards import Shards, write
+from csvr.errors import UserError
+from csvr.files import sha256
+from csvr.tracking.provenance import collect
 from tests.workflow.repository import ROOT, Run, command, copy_repository
 
 EXTRACTION = {"generate_mannequin", "index_videos", "extract_iframes", "extract_clips", "extract_poses"}
@@ -37,7 +43,8 @@ def test_dry_run_plans_everything(tiny: Path, snakemake: Run) -> None:
     assert done.returncode == 0, done.stdout
     jobs = planned(done.stdout)
     assert jobs["extract_poses"] == jobs["extract_clips"] == jobs["extract_iframes"] == 2
-    assert jobs["pretrain"] == jobs["evaluate"] == 6
+    # Three variants, two seeds; and the one pair of loss weights that is not that of full.
+    assert jobs["pretrain"] == jobs["evaluate"] == 6 + 1
     assert "train_pose_estimator" not in jobs
     assert {"table_ablation", "figure_per_class", "table_pose_quality", "figure_dataset"} <= set(jobs)
 
@@ -48,6 +55,8 @@ def test_table_alone_is_the_documented_target(tiny: Path, snakemake: Run) -> Non
     jobs = planned(done.stdout)
     assert jobs["table_ablation"] == 1
     assert "score_poses" not in jobs
+    assert jobs["pretrain"] == 6
+    assert "Using workflow specific profile profiles/default" in done.stdout
 
 
 def test_published_weights_are_no_input_file(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
@@ -68,9 +77,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Path, snakemake: Ru
 
 
 def test_everything_is_made(finished: Path) -> None:
-    for name in ("table_ablation.md", "table_ablation.csv", "table_ablation.html", "table_pose_quality.md"):
+    for name in (
+        "table_ablation.md", "table_ablation.csv", "table_ablation.html", "table_pose_quality.md", "table_sigma.md",
+        "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
+    ):  # fmt: skip
         assert (finished / "reports" / name).stat().st_size > 0
-    for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves"):
+    for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):
         assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
     metrics = json.loads((finished / "results/mannequin/full/seed0/metrics.json").read_text())
     assert (finished / "runs" / metrics["run_id"] / "run.json").exists()
@@ -94,12 +106,72 @@ def test_second_run_has_nothing_to_do(finished: Path, snakemake: Run) -> None:
     assert "Nothing to be done" in done.stdout
 
 
+def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> None:
+    nodes = json.loads((finished / "reports/provenance.json").read_text())
+    reports = {path.relative_to(finished).as_posix() for path in (finished / "reports").rglob("*.*")}
+    assert {name for name in nodes if name.startswith("reports/")} == reports - {
+        "reports/provenance.json", "reports/plots/training_curves.csv", "reports/plots/per_class.csv",
+    }  # fmt: skip
+    for name, node in nodes.items():
+        assert node["sha256"] == sha256(finished / name)
+        if "run" in node:
+            run = json.loads((finished / "runs" / node["run"] / "run.json").read_text())
+            assert run["experiment"]["name"] == node["step"]
+
+    def reached(name: str) -> set[str]:
+        return {name}.union(*(reached(source) for source in nodes[name]["from"]))
+
+    index = "features/mannequin/index.csv"
+    for report in (name for name in nodes if name.startswith("reports/")):
+        assert index in reached(report)
+    cells = {f"results/mannequin/{v}/seed{s}/metrics.json" for v in ("full", "no_pose", "random_init") for s in (0, 1)}
+    assert set(nodes["reports/table_ablation.md"]["from"]) == cells
+    assert len(nodes[index]["videos"]) == 48
+    for video, found in nodes[index]["videos"].items():
+        assert found == sha256(finished / video)
+
+
+def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None:
+    words = sys.executable, "-W", "ignore", "-m", "csvr.trace", "reports/table_ablation.md"
+    done = command(*words, cwd=finished)
+    assert done.returncode == 0, done.stdout
+    cell = json.loads((finished / "results/mannequin/no_pose/seed1/metrics.json").read_text())
+    place = [done.stdout.index(text) for text in (
+        "reports/table_ablation.md", f"evaluate in run {cell['run_id']},", f"pretrain in run {cell['pretrain_run_id']},"
+    )]  # fmt: skip
+    assert place == sorted(place)
+    assert "← 48 videos" in done.stdout and "variant no_pose; seed 1" in done.stdout
+    report = finished / "reports/table_ablation.md"
+    text = report.read_text()
+    report.write_text(text.replace("full", "fool", 1))
+    try:
+        done = command(*words, cwd=finished)
+    finally:
+        report.write_text(text)
+    assert done.returncode == 2
+    assert "reports/table_ablation.md: sha256 is" in done.stdout and "Traceback" not in done.stdout
+
+
+def test_provenance_refuses_features_that_results_were_not_made_of(finished: Path, tmp_path: Path) -> None:
+    """Poses of another run, put in the place of those that the encoders were pretrained on."""
+    folder = tmp_path / "poses"
+    arrays = Shards([finished / "features/mannequin/poses/0.safetensors"])
+    write(folder / "0.safetensors", dict(arrays), next(iter(arrays.headers.values())) | {"run_id": "999"})
+    features = [
+        finished / f"features/mannequin/{kind}/{k}.safetensors" for kind in ("clips", "iframes") for k in (0, 1)
+    ]
+    results = str(finished / "results/mannequin/full/seed0/metrics.json")
+    with pytest.raises(UserError, match="full/seed0/encoders.*pretrained on poses of run .*--forcerun pretrain"):
+        collect({results: [results]}, [*features, folder / "0.safetensors"], finished / "features/mannequin/index.csv")
+
+
 def test_sigma_p_reruns_pretraining_but_no_extraction(finished: Path, snakemake: Run) -> None:
     done = snakemake(finished, "-n", "--config", "sigma_p=0.5")
     jobs = planned(done.stdout)
     assert not EXTRACTION & set(jobs)
-    # The seeds of full and random_init; no_pose sets a sigma_p of its own.
-    assert jobs["pretrain"] == jobs["evaluate"] == 4
+    # The seeds of full and random_init (no_pose sets a sigma_p of its own); and the point of the sweep at 1.0, which
+    # full was until now.
+    assert jobs["pretrain"] == jobs["evaluate"] == 4 + 1
     assert jobs["table_ablation"] == 1
 
 
@@ -130,6 +202,23 @@ def test_unchanged_code_reruns_nothing(finished: Path, snakemake: Run) -> None:
     for path in (finished / "csvr").rglob("*.py"):
         path.touch()
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
+
+
+def test_downloaded_videos_that_change_are_listed_again(finished: Path, tmp_path: Path) -> None:
+    """Not generated by a rule, so that no rule tells that they changed."""
+    folder = copy_repository(tmp_path / "r")
+    shutil.copytree(finished / "data", folder / "data")
+    params = yaml.safe_load((finished / "tiny.yaml").read_text())
+    del params["dataset"]["generate"]
+    params["dataset"]["name"] = "downloaded"
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    words = "snakemake", "--cores", "1", "features/downloaded/index.csv"
+    done = command(*words, cwd=folder)
+    assert done.returncode == 0, done.stdout
+    assert "Nothing to be done" in command(*words, "-n", cwd=folder).stdout
+    video = next((folder / "data/mannequin/videos").rglob("*.avi"))
+    video.write_bytes(video.read_bytes() + b"more")
+    assert planned(command(*words, "-n", cwd=folder).stdout) == {"index_videos": 1}
 
 
 def test_lost_keypoints_matter_to_nothing_but_their_score(finished: Path, snakemake: Run) -> None:

@@ -5,36 +5,26 @@ input files: Snakemake looks into those only if they are newer than the output, 
 """
 
 import base64
-import copy
+import hashlib
+import itertools
 import json
 import math
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
-import yaml
-from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
 
-# Its sources, and nothing that takes long to import.
-sys.path.insert(0, str(workflow.basedir))
+# Nothing that takes long to import.
+sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "scripts"))]
+from check_params import PRETRAIN, VARIED, applied, message, problems
 from csvr.tracking.sources import code_hash
 
-
-def check_parameters():
-    """Compare the parameters with their schema.
-
-    Snakemake's own `validate` prints all parameters after the error, which is then out of sight.
-    """
-    schema = yaml.safe_load(Path(workflow.basedir, "workflow/schemas/params.schema.yaml").read_text())
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
-    if errors:
-        lines = [f"{'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message[:300]}" for error in errors]
-        raise WorkflowError("params.yaml (params/, or --config) is not as workflow/schemas says:\n" + "\n".join(lines))
-
-
-check_parameters()
+wrong = problems(config)
+if wrong:
+    raise WorkflowError(message(wrong))
 
 DATASET = config["dataset"]
 GENERATED = "generate" in DATASET
@@ -44,8 +34,25 @@ MAIN = config["ablation"]["name"]
 ABLATIONS = {MAIN: config["ablation"]} | config["ablations"]
 VARIANTS = config["variants"] + [MAIN] * (MAIN not in config["variants"])
 
-PRETRAIN_KEYS = ("clip", "augment", "model", "pretrain", "sigma_v", "sigma_p", "sigma_c", "pose_input")
-EVALUATE_KEYS = (*PRETRAIN_KEYS, "evaluate")
+
+def grid():
+    """Variants of the sweep over loss weights by name, and what each sets; one that the table has keeps its name."""
+    have = {text(applied(config, ABLATIONS[name]["set"])): name for name in VARIANTS}
+    found = {"full": ABLATIONS["full"]["set"]}
+    for sigma_p, sigma_c in itertools.product(config["sweep"]["sigma_p"], config["sweep"]["sigma_c"]):
+        changes = {"sigma_p": sigma_p, "sigma_c": sigma_c}
+        # The values are in the path, so that a point is computed once.
+        name = have.get(text(applied(config, changes)), f"sigma_p={sigma_p:g},sigma_c={sigma_c:g}")
+        found[name] = ABLATIONS[name]["set"] if name in ABLATIONS else changes
+    return found if len(found) > 1 else {}
+
+
+def text(value):
+    """Parameters as a flag's value, and as what Snakemake compares: JSON with sorted keys."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+GRID = grid()
 
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
@@ -53,24 +60,52 @@ REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png"]
 if GENERATED:
     # Only generated videos come with true keypoints to score poses against.
     REPORTS += ["reports/table_pose_quality.md"]
+if GRID:
+    REPORTS += ["reports/table_sigma.md"]
+PROVENANCE = "reports/provenance.json"
 
 
 # What all reports compare results with: the guard against stale ones.
 EXPECTED = f"results/{DATASET['name']}/expected.json"
+EXPECTED_SWEEP = f"results/{DATASET['name']}/expected_sweep.json"
 INDEX = f"features/{DATASET['name']}/index.csv"
 
 
 wildcard_constraints:
     dataset=re.escape(DATASET["name"]),
     shard=r"\d+",
-    variant="|".join(map(re.escape, VARIANTS)),
+    variant="|".join(map(re.escape, [*VARIANTS, *GRID])),
     seed=r"\d+",
 
 
+def raw_state():
+    """A digest of the raw files of a data set that is not generated: names and sizes, and DVC's hash if it has one.
+
+    Cheap enough for every start, where reading all videos is not: their own hashes are in the index.
+    """
+    if GENERATED:
+        return None
+    listed = [
+        f"{file.relative_to(DATASET['videos'])} {file.stat().st_size}"
+        for file in sorted(Path(DATASET["videos"]).rglob("*"))
+        if file.is_file() and file.name != ".snakemake_timestamp"
+    ]
+    tracked = [path.read_text() for key in ("raw", "videos") if (path := Path(f"{DATASET[key]}.dvc")).exists()]
+    return hashlib.sha256("\n".join(listed + tracked).encode()).hexdigest()
+
+
+def runs_folder():
+    """Where Sacred keeps runs; those of an experiment in a folder of its own, which DVC deletes, go to the repository's."""
+    here = Path.cwd().resolve()
+    homes = [path.parents[2] for path in (here, *here.parents) if path.parts[-3:] == (".dvc", "tmp", "exps")]
+    return str(homes[-1] / "runs") if homes else "runs"
+
+
 # The usual strict mode, and: no BLAS threads beside those that a command asks for, none of Sacred's warnings of a
-# deprecated import.
+# deprecated import. RUNS is no parameter: runs kept elsewhere are no reason to run again.
 shell.prefix(
-    "set -euo pipefail; export OMP_NUM_THREADS=1 PYTHONWARNINGS='ignore:pkg_resources is deprecated:UserWarning'; "
+    "set -euo pipefail; export OMP_NUM_THREADS=1 PYTHONWARNINGS='ignore:pkg_resources is deprecated:UserWarning' "
+    f"RUNS={shlex.quote(runs_folder())}; "
 )
 
 
@@ -112,49 +147,36 @@ WORKERS = min(workflow.cores or 1, physical_cores())
 
 def effective(variant, keys):
     """Parameters `keys` of a variant: the common ones, changed as its ablation file says."""
-    params = {key: copy.deepcopy(config[key]) for key in EVALUATE_KEYS}
-    if variant not in ABLATIONS:
-        raise WorkflowError(f"variants: no ablation {variant!r}; known: {', '.join(ABLATIONS)}")
-    for name, value in ABLATIONS[variant]["set"].items():
-        *parents, last = name.split(".")
-        place = params
-        for parent in parents:
-            place = place.get(parent) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or last not in place:
-            raise WorkflowError(f"params/ablation/{variant}.yaml: there is no parameter {name!r} to set")
-        place[last] = copy.deepcopy(value)
+    params = applied(config, ABLATIONS[variant]["set"] if variant in ABLATIONS else GRID[variant])
     return {key: params[key] for key in keys}
 
 
-def text(value):
-    """Parameters as a flag's value, and as what Snakemake compares: JSON with sorted keys."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
 def pretrain_params(wildcards):
-    return text(effective(wildcards.variant, PRETRAIN_KEYS))
+    return text(effective(wildcards.variant, PRETRAIN))
 
 
 def evaluate_params(wildcards):
-    return text(effective(wildcards.variant, EVALUATE_KEYS))
+    return text(effective(wildcards.variant, VARIED))
 
 
-def report_params(wildcards):
-    """What the reports expect to find in the metrics, and how they name it."""
-    variants = {
-        name: {key: ABLATIONS[name][key] for key in ("title", "description")}
-        | {"params": effective(name, EVALUATE_KEYS)}
-        for name in VARIANTS
-    }
+def expectation(variants, seeds, target):
+    """What reports expect to find in results, and how they name it.
+
+    Args:
+        variants: Title and description by name, in the order of rows.
+        seeds: Seeds of each.
+        target: The report that `snakemake` is to be asked for.
+    """
+    names = {name: about | {"params": effective(name, VARIED)} for name, about in variants.items()}
     return text(
         {
             # A list, since sorted keys lose the order of the rows.
-            "order": VARIANTS,
-            "variants": variants,
-            "seeds": config["seeds"],
+            "order": list(variants),
+            "variants": names,
+            "seeds": seeds,
             "groups": DATASET["groups"],
             "dataset": DATASET["name"],
-            "command": f"snakemake --cores 8 {TABLE}",
+            "command": f"snakemake --cores 8 {target}",
             "main": MAIN,
             "code": {name: code_hash(name) for name in ("pretrain", "evaluate", "pose_quality")},
             "features": {
@@ -169,15 +191,51 @@ def report_params(wildcards):
     )
 
 
+def report_params(wildcards):
+    about = {name: {key: ABLATIONS[name][key] for key in ("title", "description")} for name in VARIANTS}
+    return expectation(about, config["seeds"], TABLE)
+
+
+def sweep_params(wildcards):
+    about = {name: {"title": name, "description": "Loss weights of the sweep."} for name in GRID}
+    return expectation(about, config["sweep"]["seeds"], "reports/table_sigma.md")
+
+
 def shards(kind):
     """All shard files of one kind of feature, with the data set as a wildcard."""
     return [f"features/{{dataset}}/{kind}/{number}.safetensors" for number in range(config["features"]["shards"])]
 
 
-def cells(file, variants=None):
+def all_shards(kind):
+    """Those of the data set that is chosen."""
+    return [path.replace("{dataset}", DATASET["name"]) for path in shards(kind)]
+
+
+def cells(file, variants=VARIANTS, seeds=config["seeds"]):
     """`file` of every variant and seed."""
-    names = VARIANTS if variants is None else variants
-    return [f"results/{DATASET['name']}/{name}/seed{seed}/{file}" for name in names for seed in config["seeds"]]
+    return [f"results/{DATASET['name']}/{name}/seed{seed}/{file}" for name in variants for seed in seeds]
+
+
+# A control without a training step has no curve.
+TRAINED = [name for name in VARIANTS if effective(name, ["pretrain"])["pretrain"]["steps"]]
+POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
+
+
+def made():
+    """What each report was made of, file by file."""
+    metrics, histories = cells("metrics.json"), cells("history.csv", TRAINED)
+    quality = [POSE_QUALITY] if GENERATED else []
+    reports = {path: metrics for path in (TABLE, "reports/table_ablation.csv", "reports/table_ablation.html")}
+    reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
+    reports |= {"reports/figures/training_curves.png": histories}
+    reports |= {f"reports/figures/dataset_{DATASET['name']}.png": [INDEX]}
+    reports |= {"reports/metrics.json": metrics + histories + quality}
+    if GENERATED:
+        reports |= {"reports/table_pose_quality.md": quality}
+    if GRID:
+        sweep = cells("metrics.json", GRID, config["sweep"]["seeds"])
+        reports |= {path: sweep for path in ("reports/table_sigma.md", "reports/figures/sigma_sweep.png")}
+    return reports
 
 
 def check_records():
@@ -186,10 +244,9 @@ def check_records():
     So it is where only some of DVC's outputs were fetched. A file whose job was killed has no record either, but a mark
     by which Snakemake makes it again.
     """
-    kinds = [
-        path.replace("{dataset}", DATASET["name"]) for kind in ("clips", "iframes", "poses") for path in shards(kind)
-    ]
-    made = REPORTS + cells("metrics.json") + cells("encoders.safetensors") + kinds
+    made = REPORTS + [path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)]
+    for file in ("metrics.json", "encoders.safetensors"):
+        made += cells(file) + cells(file, GRID, config["sweep"]["seeds"])
     unknown = [
         path
         for path in made

@@ -26,7 +26,7 @@ if GENERATED:
         shell:
             """
             python -m csvr.mannequin --root "$(dirname {output.summary:q})" --params {params.p:q} \
-                --output {output.summary:q} --runs runs --threads {resources.workers} >{log:q} 2>&1
+                --output {output.summary:q} --runs "$RUNS" --threads {resources.workers} >{log:q} 2>&1
             """
 
 
@@ -52,6 +52,7 @@ rule index_videos:
         mem_mb=1000,
     params:
         code=code_hash("index"),
+        raw=raw_state(),
         split=DATASET["split"],
         # A clip and the future clip after it.
         min_frames=2 * config["clip"]["frames"] * config["clip"]["stride"],
@@ -60,5 +61,5 @@ rule index_videos:
     shell:
         """
         python -m csvr.index --videos {input.videos:q} --splits "$(dirname {input.lists[0]:q})" --split {params.split} \
-            --min-frames {params.min_frames} --output {output:q} --runs runs --threads 1 >{log:q} 2>&1
+            --min-frames {params.min_frames} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

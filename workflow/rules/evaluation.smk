@@ -27,5 +27,5 @@ rule evaluate:
         """
         python -m csvr.evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
             --encoders {input.encoders:q} --params {params.p:q} --output {output:q} \
-            --runs runs --threads 1 >{log:q} 2>&1
+            --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

@@ -29,7 +29,7 @@ rule extract_iframes:
     shell:
         """
         python -m csvr.iframes --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
-            --short-side {params.short_side} --output {output:q} --runs runs --threads 1 >{log:q} 2>&1
+            --short-side {params.short_side} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
 
 
@@ -58,7 +58,7 @@ rule extract_clips:
     shell:
         """
         python -m csvr.clips --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
-            --short-side {params.short_side} --output {output:q} --runs runs --threads 1 >{log:q} 2>&1
+            --short-side {params.short_side} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
 
 
@@ -89,5 +89,5 @@ rule extract_poses:
     shell:
         """
         python -m csvr.poses --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
-            --params {params.p:q} --output {output:q} --runs runs --threads 1 >{log:q} 2>&1
+            --params {params.p:q} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

@@ -24,7 +24,7 @@ rule train_pose_estimator:
     shell:
         """
         python -m csvr.pose_estimator --params {params.p:q} --output {output.checkpoint:q} \
-            --runs runs --threads 1 >{log:q} 2>&1
+            --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
 
 
@@ -52,5 +52,5 @@ if GENERATED:
         shell:
             """
             python -m csvr.pose_quality --poses {input.poses:q} --truth {input.truth:q} --output {output:q} \
-                --runs runs --threads 1 >{log:q} 2>&1
+                --runs "$RUNS" --threads 1 >{log:q} 2>&1
             """

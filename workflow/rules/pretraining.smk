@@ -29,5 +29,5 @@ rule pretrain:
         python -m csvr.pretrain --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
             --iframes {input.iframes:q} --params {params.p:q} --variant {wildcards.variant:q} \
             --seed {wildcards.seed} --output {output.encoders:q} --history {output.history:q} \
-            --runs runs --threads 1 >{log:q} 2>&1
+            --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

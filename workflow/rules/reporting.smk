@@ -1,8 +1,6 @@
 """Tables and figures."""
 
-# A control without a training step has no curve.
-TRAINED = [name for name in VARIANTS if effective(name, ["pretrain"])["pretrain"]["steps"]]
-POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
+MADE = made()
 
 
 # A file and no flag: with every variant's parameters it is long, and a failing command would print it.
@@ -22,6 +20,26 @@ rule write_expectation:
         p=report_params,
     message:
         "Noting what the reports are to show"
+    script:
+        "../scripts/write_expectation.py"
+
+
+rule write_sweep_expectation:
+    output:
+        EXPECTED_SWEEP,
+    log:
+        "logs/write_sweep_expectation.log",
+    benchmark:
+        "benchmarks/write_sweep_expectation.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(500)
+    resources:
+        mem_mb=500,
+    params:
+        p=sweep_params,
+    message:
+        "Noting what the sweep is to show"
     script:
         "../scripts/write_expectation.py"
 
@@ -96,6 +114,39 @@ rule summarise:
         python -m csvr.report summary --metrics {input.metrics:q} --histories {input.histories:q} {params.quality} \
             --index {input.index:q} --expect {input.expected:q} --output {output.metrics:q} \
             --plots "$(dirname {output.plots[0]:q})" >{log:q} 2>&1
+        """
+
+
+rule table_sigma:
+    input:
+        metrics=cells("metrics.json", GRID, config["sweep"]["seeds"]),
+        index=INDEX,
+        expected=EXPECTED_SWEEP,
+    output:
+        table="reports/table_sigma.md",
+        figure=report(
+            "reports/figures/sigma_sweep.png",
+            caption="../report/sigma.rst",
+            category="Loss weights",
+            labels={"what": "accuracy by loss weights", "kind": "figure"},
+        ),
+    log:
+        "logs/table_sigma.log",
+    benchmark:
+        "benchmarks/table_sigma.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of loss weights"
+    shell:
+        """
+        python -m csvr.report sigma --metrics {input.metrics:q} --index {input.index:q} --expect {input.expected:q} \
+            --output {output.table:q} --figure {output.figure:q} >{log:q} 2>&1
         """
 
 
@@ -220,5 +271,34 @@ rule figure_dataset:
     shell:
         """
         python -m csvr.figures contact-sheet --index {input.index:q} --groups {params.groups:q} \
+            --output {output:q} >{log:q} 2>&1
+        """
+
+
+rule collect_provenance:
+    input:
+        reports=list(MADE),
+        results=sorted({path for sources in MADE.values() for path in sources}),
+        features=[path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)],
+        index=INDEX,
+    output:
+        PROVENANCE,
+    log:
+        "logs/collect_provenance.log",
+    benchmark:
+        "benchmarks/collect_provenance.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("provenance"),
+        made=text(MADE),
+    message:
+        "Collecting where the reports come from"
+    shell:
+        """
+        python -m csvr.provenance --made {params.made:q} --features {input.features:q} --index {input.index:q} \
             --output {output:q} >{log:q} 2>&1
         """

@@ -1,0 +1,32 @@
+"""Collect where all reports come from: python -m csvr.provenance --made JSON --features … --index … --output …
+
+Writes a graph of files with hashes and runs, down to the videos (`csvr.tracking.provenance`). `python -m csvr.trace`
+prints it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from csvr import cli
+from csvr.files import write_text
+from csvr.tracking import provenance
+
+
+def main() -> None:
+    """Parse flags, collect."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--made", type=cli.parameters, required=True, help="results of each report: YAML text or file")
+    parser.add_argument("--features", type=Path, nargs="+", required=True, help="all shards of the data set")
+    parser.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file")
+    args = parser.parse_args()
+    write_text(args.output, json.dumps(provenance.collect(args.made, args.features, args.index), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    cli.run(main)

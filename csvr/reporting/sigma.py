@@ -1,0 +1,98 @@
+"""Figure 3 of the paper: accuracy for combinations of the loss weights σ_p and σ_c, as a table and as a figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from csvr.files import write_text
+from csvr.reporting import style
+from csvr.reporting.ablation import accuracy_cells, difference_cells, environment, footer, protocol_names, run_rows
+from csvr.reporting.claims import FULL
+from csvr.reporting.results import OVERALL, Results
+from csvr.reporting.statistics import DRAWS, accuracy, spread
+
+
+@dataclass(frozen=True)
+class Point:
+    """One pair of weights, and the variant that has them."""
+
+    sigma_p: float
+    sigma_c: float
+    variant: str
+
+
+def points(results: Results) -> list[Point]:
+    """The pairs in ascending order; a variant that only serves as the reference (not in the grid) is one too."""
+    found = [
+        Point(float(v.params["sigma_p"]), float(v.params["sigma_c"]), name)
+        for name, v in results.expected.variants.items()
+    ]
+    return sorted(found, key=lambda point: (point.sigma_p, point.sigma_c))
+
+
+def write(results: Results, output: Path) -> None:
+    """Write the Markdown table: a row a pair, for each protocol."""
+    protocols = [
+        {
+            "name": title,
+            "rows": [
+                {
+                    "point": point,
+                    "accuracy": accuracy_cells(results, point.variant, key),
+                    "difference": difference_cells(results, point.variant, key),
+                }
+                for point in points(results)
+            ],
+        }
+        for key, title in protocol_names(results).items()
+    ]
+    values: dict[str, Any] = {
+        "expected": results.expected,
+        "base": next(point for point in points(results) if point.variant == FULL),
+        "protocols": protocols,
+        "columns": list(results.masks()),
+        "count": int(results.masks()[OVERALL].sum()),
+        "chance": f"{100 / len(results.classes):.1f}",
+        "missing": [f"{variant} seed {seed}" for variant, seed in results.missing()],
+        "draws": DRAWS,
+        "footer": footer(results),
+        "runs": run_rows(results),
+    }
+    write_text(output, environment().get_template("sigma.md.j2").render(values))
+
+
+def draw(results: Results, output: Path) -> None:
+    """A panel a protocol, a line a σ_c over σ_p: mean over seeds ± one standard deviation; the ring is full."""
+    names, mask = protocol_names(results), results.masks()[OVERALL]
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(3.4 * len(names) + 0.4, 3.2), sharey=True, squeeze=False, layout="constrained"
+    )
+    ticks = sorted({point.sigma_p for point in points(results)})
+    for axis, (protocol, title) in zip(axes[0], names.items(), strict=True):
+        for k, sigma_c in enumerate(sorted({point.sigma_c for point in points(results)})):
+            x, mean, std = [], [], []
+            for point in points(results):
+                scores = results.scores(point.variant, protocol)
+                if point.sigma_c != sigma_c or not scores:
+                    continue
+                found = spread(100 * np.array([accuracy(values, mask) for values in scores.values()]))
+                # By rank: the values differ by orders of magnitude, and 0 has no place on a logarithmic axis.
+                x.append(ticks.index(point.sigma_p))
+                mean.append(found.mean)
+                std.append(found.std if found.n > 1 else 0.0)
+                if point.variant == FULL:
+                    axis.plot(x[-1], mean[-1], "o", ms=10, mfc="none", mec="black")
+            colour = style.PALETTE[k % len(style.PALETTE)]
+            axis.errorbar(x, mean, std, color=colour, marker="o", ms=4, lw=1.2, capsize=2, label=f"σ_c = {sigma_c:g}")
+        axis.axhline(100 / len(results.classes), color="#555555", ls="--", lw=0.8)
+        axis.set_xticks(range(len(ticks)), [f"{value:g}" for value in ticks])
+        axis.set(title=title, xlabel="σ_p", ylim=(0, 100))
+    axes[0, 0].set_ylabel("top-1 (%)")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=max(1, len(labels)))
+    style.save(figure, output)

@@ -1,0 +1,162 @@
+"""Where each report comes from: a graph of files with hashes and runs, down to the videos, and its printed form.
+
+A node is {"sha256", "from": [files]} and, where a step of csvr wrote the file, "step", "run", "code", "params" (SHA-256
+of their canonical JSON), and "variant", "seed", "commit" if it has them. The index's node has the videos:
+{"videos": {path: sha256}}.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from csvr.data import shards
+from csvr.errors import UserError
+from csvr.files import sha256
+
+Node = dict[str, Any]
+SHOWN = 12  # digits of a hash in print
+
+
+def collect(made: dict[str, list[str]], features: list[Path], index: Path) -> dict[str, Node]:
+    """The graph of all reports.
+
+    Args:
+        made: For each report the files of results that it was made of; their own sources are found from what they say.
+        features: All shards of the data set.
+        index: The index of the data set.
+
+    Returns:
+        Nodes by path.
+
+    Raises:
+        UserError: A file is missing or unreadable, or says that it was made of something else than what is there.
+    """
+    table = pd.read_csv(index)
+    nodes: dict[str, Node] = {
+        str(index): {
+            "sha256": sha256(index), "step": "index", "from": [],
+            "videos": dict(zip(table["path"].astype(str), table["sha256"].astype(str), strict=True)),
+        }
+    }  # fmt: skip
+    stores: dict[str, dict[str, str]] = {}
+    for path in features:
+        header = shards.header(path)
+        _same(
+            path, "index_sha256", header.get("index_sha256"), nodes[str(index)]["sha256"], f"extract_{path.parent.name}"
+        )
+        nodes[str(path)] = _node(path, path.parent.name, header, [str(index)])
+        stores.setdefault(path.parent.name, {})[str(header["run_id"])] = str(path)
+    for report, sources in made.items():
+        nodes[report] = {"sha256": _sha256(Path(report)), "from": list(sources)}
+        for source in map(Path, sources):
+            if str(source) not in nodes:
+                nodes |= _result(source, stores)
+    return nodes
+
+
+def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
+    """The node of one file of results, and that of the encoders that it was made with."""
+    if path.name == "pose_quality.json":
+        found = _json(path)
+        return {
+            str(path): _node(path, "pose_quality", found | {"params": found["made"]["params"]}, list(found["runs"]))
+        }
+    encoders = path.with_name("encoders.safetensors")
+    header = shards.header(encoders)
+
+    def used(*kinds: str) -> list[str]:
+        files = []
+        for kind in kinds:
+            for run in map(str, header["data"][kind]):
+                if run not in stores.get(kind, {}):
+                    raise UserError(
+                        f"{encoders}: pretrained on {kind} of run {run}, of which no shard is there; "
+                        f"run snakemake --cores 8 {encoders} --forcerun pretrain"
+                    )
+                files.append(stores[kind][run])
+        return files
+
+    nodes = {str(encoders): _node(encoders, "pretrain", header, used("clips", "poses", "iframes"))}
+    if path.name == "history.csv":
+        _same(path, "sha256", _sha256(path), header["history_sha256"], "pretrain")
+        nodes[str(path)] = {"sha256": header["history_sha256"], "step": "pretrain", "from": [str(encoders)]}
+    elif path.name == "metrics.json":
+        found = _json(path)
+        _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "evaluate")
+        about = found | {"code": found["code"]["evaluate"]}
+        nodes[str(path)] = _node(path, "evaluate", about, [str(encoders), *used("clips", "poses")])
+    return nodes
+
+
+def _node(path: Path, step: str, about: dict[str, Any], sources: list[str]) -> Node:
+    params = json.dumps(about["params"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    node = {
+        "sha256": _sha256(path), "step": step, "run": str(about["run_id"]), "code": about["code"],
+        "params": hashlib.sha256(params.encode()).hexdigest(), "from": sources,
+    }  # fmt: skip
+    commit = {"commit": about["git"]["commit"]} if "git" in about else {}
+    return node | {key: about[key] for key in ("variant", "seed") if key in about} | commit
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no readable JSON ({error}); run snakemake --cores 8") from error
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error}); run snakemake --cores 8") from error
+
+
+def _same(path: Path, key: str, found: Any, expected: Any, step: str) -> None:
+    if found != expected:
+        raise UserError(
+            f"{path}: {key} = {found}, but {expected} is there; run snakemake --cores 8 {path} --forcerun {step}"
+        )
+
+
+def lines(nodes: dict[str, Node], path: str, depth: int = 0, seen: set[str] | None = None) -> Iterator[str]:
+    """The chain of one file for a person: it, then indented what it was made of; each file once.
+
+    Raises:
+        UserError: The graph has no such file, or the file is not what it was.
+    """
+    if path not in nodes:
+        known = ", ".join(sorted(name for name in nodes if name.startswith("reports/"))) or "none"
+        raise UserError(f"{path}: not in the provenance, which knows the reports: {known}")
+    node, seen = nodes[path], set() if seen is None else seen
+    now = _sha256(Path(path))
+    if now != node["sha256"]:
+        raise UserError(
+            f"{path}: sha256 is {now}, but was {node['sha256']} when provenance was collected; run snakemake --cores 8"
+        )
+    words = [f"sha256 {now[:SHOWN]}"]
+    words += [f"{key} {node[key]}" for key in ("variant", "seed") if key in node]
+    if "run" in node:
+        words.append(f"{node['step']} in run {node['run']}, code {node['code'][:SHOWN]}")
+        words.append(f"params {node['params'][:SHOWN]}")
+    if node.get("commit"):
+        words.append(f"commit {node['commit'][:SHOWN]}")
+    yield f"{'  ' * depth}{'← ' * (depth > 0)}{path}: {'; '.join(words)}"
+    seen.add(path)
+    again = [source for source in node["from"] if source in seen]
+    for source in node["from"]:
+        if source not in seen:
+            yield from lines(nodes, source, depth + 1, seen)
+    if again:
+        names = ", ".join(again[:4]) + " …" * (len(again) > 4)
+        yield f"{'  ' * (depth + 1)}← and {len(again)} file(s) named above: {names}"
+    if "videos" in node:
+        listed = "".join(f"{name} {found}\n" for name, found in sorted(node["videos"].items()))
+        digest = hashlib.sha256(listed.encode()).hexdigest()
+        yield f"{'  ' * (depth + 1)}← {len(node['videos'])} videos: sha256 of all names and hashes {digest[:SHOWN]}"

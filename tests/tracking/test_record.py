@@ -1,0 +1,93 @@
+"""Runs are recorded whatever becomes of them, each under an id of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from csvr import runs
+from csvr.tracking.sources import ROOT, code_hash
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from csvr.tracking.record import record
+
+def main(config, run):
+    print("started", flush=True)
+    {body}
+    return {{"answer": 42}}
+
+for _ in range({count}):
+    record("evaluate", main, {{"seed": 3}}, Path(sys.argv[1]))
+"""
+
+
+def start(folder: Path, body: str = "pass", count: int = 1) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT.format(body=body, count=count), str(folder)],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def recorded(folder: Path) -> list[dict[str, object]]:
+    paths = sorted(folder.glob("*/run.json"), key=lambda path: int(path.parent.name))
+    return [json.loads(path.read_text()) | {"folder": path.parent} for path in paths]
+
+
+def test_result_sources_and_code(tmp_path: Path) -> None:
+    assert start(tmp_path).wait() == 0
+    (run,) = recorded(tmp_path)
+    assert run["status"] == "COMPLETED" and run["result"] == {"answer": 42}
+    assert json.loads((tmp_path / "1/info.json").read_text())["code_sha256"] == code_hash("evaluate")
+    sources = [name for name, _ in run["experiment"]["sources"]]  # type: ignore[index]
+    assert "csvr/evaluation/probe.py" in sources and "csvr/tracking/record.py" in sources
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [("raise ValueError", "FAILED"), ("raise KeyboardInterrupt", "INTERRUPTED")]
+)
+def test_job_that_fails(tmp_path: Path, body: str, status: str) -> None:
+    assert start(tmp_path, body).wait() != 0
+    assert [run["status"] for run in recorded(tmp_path)] == [status]
+
+
+def test_job_that_is_ended(tmp_path: Path) -> None:
+    process = start(tmp_path, "time.sleep(60)")
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) != 0
+    assert [run["status"] for run in recorded(tmp_path)] == ["INTERRUPTED"]
+
+
+def test_job_that_is_killed_shows_as_dead(tmp_path: Path) -> None:
+    process = start(tmp_path, "time.sleep(60)")
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    assert runs.table(tmp_path)[0]["status"] == "RUNNING"
+    path = tmp_path / "1/run.json"
+    run = json.loads(path.read_text())
+    for key in ("start_time", "heartbeat"):
+        if run.get(key):
+            run[key] = (datetime.fromisoformat(run[key]) - timedelta(minutes=5)).isoformat()
+    path.write_text(json.dumps(run))
+    assert runs.table(tmp_path)[0]["status"] == "DIED"
+
+
+def test_ids_do_not_collide(tmp_path: Path) -> None:
+    """100 runs, 16 at once."""
+    with ThreadPoolExecutor(16) as pool:
+        processes = [start(tmp_path, count=7 if k < 4 else 6) for k in range(16)]
+        assert list(pool.map(lambda process: process.wait(), processes)) == [0] * 16
+    found = recorded(tmp_path)
+    assert len(found) == 100 and {run["status"] for run in found} == {"COMPLETED"}

@@ -1,0 +1,305 @@
+"""Snakemake, DVC and experiments together never show a stale number: contract tests on the whole, very small DAG.
+
+First the two traps that the wiring is made for: an experiment in a folder of its own, which has the old results but
+did not make them; and a way back by checkout, after which the records of Snakemake would tell of other files.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.workflow.experiments import Repository, create, header, here, read, there
+
+Copy = Callable[[], Repository]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Everything made by plain Snakemake, then taken over by `dvc repro` and committed."""
+    repository = create(tmp_path_factory.mktemp("made") / "r")
+    repository.snakemake()
+    run = header(repository)["run_id"]
+    assert "Nothing to be done" in repository.dvc("repro")
+    assert header(repository)["run_id"] == run
+    repository.commit("results")
+    return repository
+
+
+@pytest.fixture
+def baseline(made: Repository, tmp_path: Path) -> Repository:
+    """A copy of `made` to do anything with."""
+    return made.copy(tmp_path / "r")
+
+
+def test_temp_experiment_has_its_own_numbers(baseline: Repository) -> None:
+    baseline.dvc("exp", "run", "--temp", "-n", "nine", "-S", "sigma_p=0.9")
+    there(baseline, "nine", 0.9)
+    # Its runs are kept, though the folder in which they were made is gone.
+    cell = json.loads(read(baseline, "nine", "results/mannequin/full/seed0/metrics.json"))
+    for key, step in (("pretrain_run_id", "pretrain"), ("run_id", "evaluate")):
+        run = baseline.path / "runs" / cell[key]
+        found = json.loads((run / "run.json").read_text())
+        assert (found["experiment"]["name"], found["status"]) == (step, "COMPLETED")
+        assert json.loads((run / "config.json").read_text())["sigma_p"] == 0.9
+    # And the workspace did not change.
+    assert baseline.git("status", "--short") == ""
+    here(baseline, 1.0)
+
+
+def test_checkout_and_run_again(baseline: Repository) -> None:
+    """And in between: what does not depend on σ_p is not made again."""
+    kept = header(baseline, "no_pose")["run_id"]
+    baseline.dvc("exp", "run", "-n", "half", "-S", "sigma_p=0.5")
+    here(baseline, 0.5)
+    first = header(baseline)["run_id"]
+    assert header(baseline, "no_pose")["run_id"] == kept
+    assert "no_pose" not in baseline.run("ls", "-t", "logs/mannequin/pretrain").split()[0]
+    # `dvc repro` has nothing to do after `dvc exp run`, nor has Snakemake (`here`).
+    assert "up to date" in baseline.dvc("repro")
+    baseline.git("checkout", "-q", "HEAD", ".")
+    baseline.dvc("checkout")
+    here(baseline, 1.0)
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.5", "-n", "again")
+    here(baseline, 0.5)
+    there(baseline, "again", 0.5)
+    assert header(baseline)["run_id"] != first
+
+
+def test_parameters_without_their_results(baseline: Repository) -> None:
+    """`git checkout` alone leaves results of other parameters; the next run makes them anew."""
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.5")
+    baseline.git("checkout", "-q", "HEAD", ".")
+    baseline.snakemake()
+    here(baseline, 1.0)
+    # And results without their parameters.
+    baseline.dvc("repro")
+    baseline.git("checkout", "-q", "HEAD", "dvc.lock")
+    baseline.dvc("checkout")
+    here(baseline, 1.0)
+
+
+def test_queue_apply_and_branch(baseline: Repository) -> None:
+    baseline.dvc("exp", "run", "--queue", "-S", "sigma_p=0.25,0.5")
+    baseline.dvc("queue", "start", "-j", "2")
+    limit = time.monotonic() + 300
+    while "Running" in (status := baseline.dvc("queue", "status")) or "Queued" in status:
+        assert time.monotonic() < limit, status
+        time.sleep(2)
+    assert status.count("Success") == 2, status
+    names = {0.25: "", 0.5: ""}
+    for name in baseline.dvc("exp", "list", "--name-only").split():
+        for value in names:
+            if f"sigma_p: {value}\n" in baseline.git("show", f"{find(baseline, name)}:params.yaml"):
+                names[value] = name
+    for value, name in names.items():
+        there(baseline, name, value)
+    here(baseline, 1.0)
+    baseline.dvc("exp", "apply", names[0.25])
+    here(baseline, 0.25)
+    baseline.git("checkout", "-q", "HEAD", ".")
+    baseline.dvc("checkout")
+    baseline.dvc("exp", "branch", names[0.5], "half")
+    for branch, value in (("half", 0.5), ("main", 1.0), ("half", 0.5)):
+        baseline.git("checkout", "-q", branch)
+        baseline.dvc("checkout")
+        here(baseline, value)
+
+
+def find(repository: Repository, name: str) -> str:
+    """The commit of an experiment."""
+    lines = repository.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    return next(line.split()[0] for line in lines if line.endswith(f"/{name}"))
+
+
+def wait_for_pretraining(repository: Repository, process: subprocess.Popen[str]) -> None:
+    """Until the encoders of full are others than now."""
+    encoders = repository.path / "results/mannequin/full/seed0/encoders.safetensors"
+    before = header(repository)["run_id"]
+    limit = time.monotonic() + 120
+    while not encoders.exists() or header(repository)["run_id"] == before:
+        assert process.poll() is None and time.monotonic() < limit
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_experiment(baseline: Repository, way: signal.Signals) -> None:
+    process = baseline.start("dvc", "exp", "run", "-S", "sigma_p=0.5")
+    wait_for_pretraining(baseline, process)
+    os.killpg(process.pid, way)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    if way == signal.SIGKILL:
+        baseline.snakemake("--unlock")
+    # Back to where it was …
+    baseline.git("checkout", "-q", "HEAD", ".")
+    baseline.dvc("checkout", "--force")
+    baseline.snakemake()
+    here(baseline, 1.0)
+    # … and on to where it was to go.
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.5")
+    here(baseline, 0.5)
+
+
+def test_edit_while_it_runs(baseline: Repository) -> None:
+    """DVC reads parameters and sources when its stage ends: not those that the results were made with."""
+    params, source = baseline.path / "params.yaml", baseline.path / "csvr/pretrain/views.py"
+    process = baseline.start("dvc", "exp", "run", "-S", "sigma_p=0.5")
+    wait_for_pretraining(baseline, process)
+    params.write_text(params.read_text().replace("sigma_p: 0.5", "sigma_p: 0.25"))
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode != 0 and "were changed while the workflow ran" in text
+    process = baseline.start("dvc", "repro")
+    wait_for_pretraining(baseline, process)
+    source.write_text(source.read_text() + "\n# changed\n")
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode != 0 and "were changed while the workflow ran" in text
+    baseline.dvc("repro")
+    here(baseline, 0.25)
+
+
+def test_two_at_once_in_one_folder(baseline: Repository) -> None:
+    """One of them is refused; whatever is recorded fits together."""
+    running = [baseline.start("dvc", "exp", "run", "-S", f"sigma_p={value}") for value in (0.25, 0.5)]
+    texts = [process.communicate(timeout=300)[0] for process in running]
+    assert [process.returncode for process in running] != [0, 0], texts
+    baseline.git("checkout", "-q", "HEAD", ".")
+    baseline.dvc("checkout", "--force")
+    baseline.snakemake()
+    here(baseline, 1.0)
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.5")
+    here(baseline, 0.5)
+    for name in baseline.dvc("exp", "list", "--name-only").split():
+        there(baseline, name, yaml.safe_load(read(baseline, name, "params.yaml"))["sigma_p"])
+
+
+def test_two_at_once(baseline: Repository) -> None:
+    values = {"one": 0.25, "two": 0.5}
+    running = [
+        baseline.start("dvc", "exp", "run", "--temp", "-n", name, "-S", f"sigma_p={value}")
+        for name, value in values.items()
+    ]
+    for process in running:
+        text, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, text
+    for name, value in values.items():
+        there(baseline, name, value)
+    here(baseline, 1.0)
+
+
+def test_changed_code_in_a_temp_experiment(baseline: Repository) -> None:
+    """DVC brings the old results back after the new sources, so that they are the newer files."""
+    source = baseline.path / "csvr/pretrain/views.py"
+    source.write_text(source.read_text() + "\n# changed\n")
+    baseline.dvc("exp", "run", "--temp", "-n", "other")
+    there(baseline, "other", 1.0)
+    baseline.git("stash", "-q")
+    old = header(baseline)
+    baseline.dvc("exp", "apply", "other")
+    new = header(baseline)
+    assert new["code"] != old["code"] and new["run_id"] != old["run_id"]
+    here(baseline, 1.0)
+
+
+def test_ablation_is_the_main_variant(baseline: Repository) -> None:
+    """One of the table costs nothing; a new one is a file."""
+    run = header(baseline)["run_id"]
+    baseline.dvc("exp", "run", "-S", "ablation=no_pose")
+    metrics = baseline.json("reports/metrics.json")
+    assert metrics["main"] == metrics["variants"]["no_pose"] != metrics["variants"]["full"]
+    assert header(baseline)["run_id"] == run
+    (baseline.path / "params/ablation/weak_pose.yaml").write_text(
+        "name: weak_pose\ntitle: weak pose\ndescription: A tenth of the weight.\nset:\n  sigma_p: 0.1\n"
+    )
+    baseline.git("add", "params")
+    baseline.dvc("exp", "run", "-S", "ablation=weak_pose")
+    metrics = baseline.json("reports/metrics.json")
+    assert metrics["main"] == metrics["variants"]["weak_pose"]
+    assert header(baseline, "weak_pose")["params"]["sigma_p"] == 0.1
+    assert "weak pose" in (baseline.path / "reports/table_ablation.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("sigma_p=-1", "sigma_p: -1 is less than the minimum of 0"),
+        ("dataset=ucf101", "dataset.videos = data/ucf101/UCF-101: there is no such folder"),
+    ],
+)
+def test_impossible_parameters_run_nothing(baseline: Repository, override: str, named: str) -> None:
+    if override.startswith("dataset"):
+        # The profile's `dataset.generate` would make a generated data set of it.
+        profile = baseline.path / "params/profile/micro.yaml"
+        profile.write_text(re.sub("dataset:\n  generate: .*\n", "", profile.read_text()))
+        baseline.commit("profile without data")
+    said = baseline.dvc("exp", "run", "-S", override, fails=True)
+    assert named in said and "git checkout HEAD params.yaml" in said and "snakemake" not in said
+    baseline.git("checkout", "-q", "HEAD", "params.yaml")
+    assert baseline.git("status", "--short") == ""
+    here(baseline, 1.0)
+
+
+def test_what_dvc_shows(baseline: Repository) -> None:
+    baseline.dvc("exp", "run", "--temp", "-n", "half", "-S", "sigma_p=0.5")
+    shown = pd.read_csv(io.StringIO(baseline.dvc("exp", "show", "--csv"))).set_index("Experiment")
+    assert shown.loc["half", "sigma_p"] == 0.5
+    for name in ("loss.pose", "top1.linear_few.overall", "top1.linear_few.motion", "top1.finetune.context"):
+        assert 0 <= shown.loc["half", f"main.{name}"] < 1000
+    metrics = baseline.dvc("metrics", "diff", "HEAD", "half")
+    assert "variants.full.loss.loss" in metrics and "variants.no_pose" not in metrics
+    baseline.dvc("plots", "diff", "HEAD", "half", "-o", "plots")
+    page = (baseline.path / "plots/index.html").read_text()
+    assert "Accuracy of the main variant by class" in page and "Loss terms of the main variant" in page
+    assert "reproduce" in baseline.dvc("dag")
+
+
+def test_second_clone_prints_all_reports(baseline: Repository, tmp_path: Path) -> None:
+    baseline.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
+    baseline.commit("remote")
+    baseline.dvc("push")
+    baseline.run("git", "clone", "-q", baseline.path, tmp_path / "clone")
+    clone = Repository(tmp_path / "clone")
+    clone.dvc("pull")
+    here(clone, 1.0)
+    assert header(clone)["run_id"] == header(baseline)["run_id"]
+    assert "up to date" in clone.dvc("status")
+    assert "up to date" in clone.dvc("repro")
+    assert clone.git("status", "--short") == ""
+    for path in sorted((baseline.path / "reports").rglob("*.*")):
+        assert (clone.path / path.relative_to(baseline.path)).read_bytes() == path.read_bytes()
+
+
+def test_part_of_a_pull_is_no_start(baseline: Repository, tmp_path: Path) -> None:
+    """Reports without Snakemake's records would stay whatever the parameters say."""
+    baseline.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
+    baseline.commit("remote")
+    baseline.dvc("push")
+    baseline.run("git", "clone", "-q", baseline.path, tmp_path / "clone")
+    clone = Repository(tmp_path / "clone")
+    clone.dvc("pull", "reports")
+    said = clone.snakemake("--config", "sigma_p=0.5", fails=True)
+    assert "no record in .snakemake/metadata" in said and "dvc pull" in said and "Traceback" not in said
+    clone.dvc("pull")
+    here(clone, 1.0)
+
+
+def test_fresh_clone_does_the_main_job(baseline: Repository, tmp_path: Path) -> None:
+    """Without a remote to pull from, and into a first experiment."""
+    baseline.run("git", "clone", "-q", baseline.path, tmp_path / "clone")
+    clone = Repository(tmp_path / "clone")
+    clone.dvc("repro")
+    here(clone, 1.0)
+    clone.commit("made here")
+    clone.dvc("exp", "run", "--temp", "-n", "half", "-S", "sigma_p=0.5")
+    there(clone, "half", 0.5)

@@ -1,0 +1,140 @@
+"""Check params.yaml before anything runs: python workflow/scripts/check_params.py [params.yaml]
+
+One line for each thing that is wrong: key, value, what is allowed, the closest key that there is. The workflow calls
+`problems` whenever it starts, and DVC runs this file as its first stage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = ROOT / "workflow/schemas/params.schema.yaml"
+# What an ablation may set: the rest is common to all variants.
+PRETRAIN = ("clip", "augment", "model", "pretrain", "sigma_v", "sigma_p", "sigma_c", "pose_input")
+VARIED = (*PRETRAIN, "evaluate")
+
+
+def problems(params: dict[str, Any]) -> list[str]:
+    """What is wrong with the parameters, a line each: types and ranges first, and only if they are right the rest."""
+    return _schema_lines(params) or list(_together(params))
+
+
+def applied(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The parameters in `VARIED`, copied and changed as an ablation's `set` says (dotted names and values).
+
+    Raises:
+        KeyError: There is no such parameter.
+    """
+    result = {key: copy.deepcopy(params[key]) for key in VARIED}
+    for name, value in changes.items():
+        *parents, last = name.split(".")
+        found: Any = result
+        for parent in parents:
+            found = found[parent] if isinstance(found, dict) else {}
+        if not isinstance(found, dict) or last not in found:
+            raise KeyError(name)
+        found[last] = copy.deepcopy(value)
+    # 1 and 1.0 are one value, and must not be two in paths and records.
+    return result | {name: float(result[name]) for name in VARIED if name.startswith("sigma_")}
+
+
+def closest(key: str, known: list[str]) -> str:
+    """A hint at the key that was meant, or the list of all keys."""
+    found = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"did you mean {found[0]}?" if found else f"known: {', '.join(known)}"
+
+
+def dotted(params: dict[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names of all parameters."""
+    names = []
+    for key, value in params.items():
+        names.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            names += dotted(value, f"{prefix}{key}.")
+    return names
+
+
+def _schema_lines(params: dict[str, Any]) -> list[str]:
+    schema = yaml.safe_load(SCHEMA.read_text())
+    lines = []
+    errors = Draft202012Validator(schema).iter_errors(params)
+    for error in sorted(errors, key=lambda e: list(map(str, e.absolute_path))):
+        path = [str(part) for part in error.absolute_path]
+        if error.validator == "additionalProperties" and error.schema["additionalProperties"] is False:
+            known = list(error.schema["properties"])
+            for name in [name for name in error.instance if name not in known]:
+                full, value = ".".join([*path, str(name)]), str(error.instance[name])[:60]
+                lines.append(f"{full} = {value}: there is no such parameter; {closest(str(name), known)}")
+        else:
+            lines.append(f"{'.'.join(path) or 'top level'}: {error.message[:300]}")
+    return lines
+
+
+def _together(params: dict[str, Any]) -> Iterator[str]:
+    """What can only be seen from several parameters, or from the data's folder."""
+    dataset, clip = params["dataset"], params["clip"]
+    span = 2 * clip["frames"] * clip["stride"]
+    generate = dataset.get("generate")
+    if generate and span > generate["frames"]:
+        yield (
+            f"clip.frames = {clip['frames']}, clip.stride = {clip['stride']}: a clip and its future are {span} frames, "
+            f"but videos have dataset.generate.frames = {generate['frames']}; at most clip.frames = "
+            f"{generate['frames'] // (2 * clip['stride'])}"
+        )
+    if clip["crop"] > params["features"]["short_side"]:
+        yield f"clip.crop = {clip['crop']}: at most features.short_side = {params['features']['short_side']}"
+    if not generate:
+        for key in ("videos", "splits"):
+            if not Path(dataset[key]).is_dir():
+                yield (
+                    f"dataset.{key} = {dataset[key]}: there is no such folder; put {dataset['name']} there "
+                    "(docs/dvc.md), or choose another `dataset`"
+                )
+    known = dotted({key: params[key] for key in VARIED})
+    ablations = {params["ablation"]["name"]: params["ablation"]} | params["ablations"]
+    for name, ablation in ablations.items():
+        if ablation["name"] != name:
+            yield f"ablations.{name}.name = {ablation['name']}: must be {name}, as the file in params/ablation"
+        unknown = [target for target in ablation["set"] if target not in known]
+        for target in unknown:
+            yield f"ablations.{name}.set: there is no parameter {target} to set; {closest(target, known)}"
+        if not unknown:
+            for line in _schema_lines(params | applied(params, ablation["set"])):
+                yield f"ablations.{name}.set: {line}"
+    for name in params["variants"]:
+        if name not in ablations:
+            yield f"variants: there is no ablation {name}; {closest(name, list(ablations))}"
+
+
+def message(found: list[str]) -> str:
+    """What the user is told."""
+    text = "params.yaml (params/, -S or --config):\n" + "\n".join(f"  {line}" for line in found)
+    if os.environ.get("DVC_STAGE"):
+        # After a failed experiment DVC leaves them there.
+        text += "\nparams.yaml keeps these values; `git checkout HEAD params.yaml` brings back the committed ones."
+    return text
+
+
+def main() -> None:
+    """Parse flags, check, say what is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("params", nargs="?", type=Path, default=Path("params.yaml"))
+    args = parser.parse_args()
+    found = problems(yaml.safe_load(args.params.read_text()))
+    if found:
+        sys.exit(message(found))
+
+
+if __name__ == "__main__":
+    main()
