@@ -10,6 +10,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load
 
 from tests.workflow.repository import ROOT, Run, command, copy_repository
 
@@ -140,6 +142,21 @@ def test_lost_keypoints_matter_to_nothing_but_their_score(finished: Path, snakem
     finally:
         aside.rename(truth)
     assert "Nothing to be done" in done.stdout
+
+
+def test_same_seed_same_bits(finished: Path, snakemake: Run) -> None:
+    """Pretraining and evaluation of one cell, made again: the same weights and scores, not nearly the same."""
+    folder = finished / "results/mannequin/full/seed0"
+    before = [(folder / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    done = snakemake(finished, "results/mannequin/full/seed0/metrics.json", "--forcerun", "pretrain", "evaluate")
+    assert done.returncode == 0, done.stdout
+    after = [(folder / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    weights = [load(content) for content in (before[0], after[0])]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    metrics = [json.loads(content) for content in (before[1], after[1])]
+    assert metrics[0]["run_id"] != metrics[1]["run_id"]
+    assert metrics[0]["scores"] == metrics[1]["scores"]
 
 
 def test_html_report(finished: Path, snakemake: Run) -> None:
