@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from csvr.data.index import digest
 from csvr.data.shards import Shards
 from csvr.errors import UserError
 
@@ -87,7 +87,7 @@ class Features:
     def provenance(self, index: Path) -> dict[str, Any]:
         """What these features came from: the index's SHA-256 and the run ids of all shards."""
         stores = {"clips": self.clips, "poses": self.poses, "iframes": self.iframes}
-        return {"index_sha256": hashlib.sha256(index.read_bytes()).hexdigest()} | {
+        return {"index_sha256": digest(index)} | {
             name: [header["run_id"] for header in store.headers.values()] for name, store in stores.items()
         }
 

@@ -52,7 +52,7 @@ def main() -> None:
         state = args.output.with_suffix(".resume.pt")
         history = train(model, features, videos, args.params, args.seed, state, report)
         seconds = time.monotonic() - began
-        write_text(args.history, pd.DataFrame(history or [{"step": 0}]).to_csv(index=False))
+        write_text(args.history, pd.DataFrame(history or [{"step": 0}]).assign(run=run._id).to_csv(index=False))
         weights = {name: value.detach().numpy() for name, value in model.encoders.state_dict().items()}
         header = {
             "run_id": run._id, "variant": args.variant, "seed": args.seed, "params": args.params,

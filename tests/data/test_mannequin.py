@@ -34,6 +34,15 @@ def test_ucf101_reader_reads_it(generated: tuple[Path, dict[str, object]]) -> No
     assert not set(groups[table.split == "train"]) & set(groups[table.split == "test"])
 
 
+def test_digest_is_of_the_videos_and_not_of_the_run(generated: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    table = index.build(generated[0] / "videos", generated[0] / "splits", 1, min_frames=12)
+    for name, run in (("a", "1"), ("b", "2")):
+        table.assign(run=run).to_csv(tmp_path / name, index=False)
+    table.assign(sha256="other", run="1").to_csv(tmp_path / "c", index=False)
+    assert set(index.read(tmp_path / "a").run) == {"1"}
+    assert index.digest(tmp_path / "a") == index.digest(tmp_path / "b") != index.digest(tmp_path / "c")
+
+
 def test_short_missing_and_broken_videos_are_all_listed(
     generated: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:

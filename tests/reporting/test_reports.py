@@ -225,12 +225,14 @@ def test_curves(call, tmp_path):
         for seed in (0, 1):
             path = tmp_path / variant / f"seed{seed}" / "history.csv"
             path.parent.mkdir(parents=True)
-            table = pd.DataFrame({"step": [10, 20, 30], "loss": [3.0, 2.0, 1.0 + seed], "lr": 0.1, "novel": [1, 2, 3]})
+            table = pd.DataFrame(
+                {"step": [10, 20, 30], "loss": [3.0, 2.0, 1.0 + seed], "lr": 0.1, "novel": [1, 2, 3], "run": "7"}
+            )
             (table if variant == "full" else table.drop(columns="novel")).to_csv(path, index=False)
             paths.append(path)
     untrained = tmp_path / "random_init" / "seed0" / "history.csv"
     untrained.parent.mkdir(parents=True)
-    untrained.write_text("step\n0\n")
+    untrained.write_text("step,run\n0,7\n")
     output = tmp_path / "curves.png"
     call("curves", "--histories", *paths, untrained, "--output", output)
     assert output.read_bytes()[:4] == b"\x89PNG"

@@ -9,6 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load
@@ -74,8 +75,12 @@ def test_everything_is_made(finished: Path) -> None:
         assert (finished / "reports" / name).stat().st_size > 0
     for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves"):
         assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
-    metrics = json.loads((finished / "results/mannequin/full/seed0/metrics.json").read_text())
-    assert (finished / "runs" / metrics["run_id"] / "run.json").exists()
+    cell = finished / "results/mannequin/full/seed0"
+    ids = {json.loads((cell / "metrics.json").read_text())["run_id"]}
+    for name in ("results/mannequin/full/seed0/history.csv", "features/mannequin/index.csv"):
+        ids |= set(pd.read_csv(finished / name, dtype=str)["run"])
+    assert len(ids) == 3
+    assert all((finished / "runs" / run / "run.json").exists() for run in ids)
 
 
 def test_jobs_at_once_are_no_more_than_cores(finished: Path) -> None:
