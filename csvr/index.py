@@ -30,7 +30,7 @@ def main() -> None:
 
     def build(config: dict[str, Any], run: Run) -> dict[str, Any]:
         table = index.build(args.videos, args.splits, args.split, args.min_frames)
-        write_text(args.output, table.to_csv(index=False))
+        write_text(args.output, table.assign(run=run._id).to_csv(index=False))
         train = int((table.split == "train").sum())
         return {"videos": len(table), "classes": int(table.label.nunique()), "train": train}
 

@@ -17,7 +17,6 @@ from sacred.run import Run
 from csvr import cli
 from csvr.data import index
 from csvr.errors import UserError
-from csvr.files import sha256
 from csvr.tracking.record import record
 
 
@@ -68,7 +67,7 @@ def main() -> None:
         command = shlex.join(["python", "-m", "csvr.poses", *sys.argv[1:]])
         about = {
             "run_id": run._id, "command": command, "params": args.params, "code": run.info["code_sha256"],
-            "index_sha256": sha256(args.index) if args.index else None,
+            "index_sha256": index.digest(args.index) if args.index else None,
         }  # fmt: skip
         return extract(videos[number::count], Settings.of(config["params"]), args.output, about, args.device)
 

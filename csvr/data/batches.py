@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from csvr.data.index import digest
 from csvr.data.shards import Shards
 from csvr.errors import UserError
-from csvr.files import sha256
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Features:
         Raises:
             UserError: A shard was made from another index, or otherwise than its fellows.
         """
-        index_sha256 = sha256(index)
+        index_sha256 = digest(index)
         result: dict[str, Any] = {"index_sha256": index_sha256, "made": {}}
         for kind, store in {"clips": self.clips, "poses": self.poses, "iframes": self.iframes}.items():
             result[kind] = [header["run_id"] for header in store.headers.values()]

@@ -12,7 +12,6 @@ from sacred.run import Run
 
 from csvr.data import index, shards
 from csvr.errors import UserError
-from csvr.files import sha256
 from csvr.tracking.record import record
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def extract_shard(
     """
     number, count = shard
     rows = index.read(source).iloc[number::count]
-    index_sha256 = sha256(source)
+    index_sha256 = index.digest(source)
 
     def main(_config: dict[str, Any], run: Run) -> dict[str, Any]:
         arrays: dict[str, NDArray[Any]] = {}

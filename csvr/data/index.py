@@ -94,15 +94,21 @@ def build(videos: Path, splits: Path, split: int, min_frames: int) -> pd.DataFra
 
 
 def read(path: Path) -> pd.DataFrame:
-    """An index written by `python -m csvr.index`.
+    """An index written by `python -m csvr.index`: columns `COLUMNS`, and `run`, the id of the run that made it.
 
     Raises:
         UserError: Missing or with other columns.
     """
     try:
-        table = pd.read_csv(path, dtype={"video": str, "path": str, "class": str})
+        table = pd.read_csv(path, dtype={"video": str, "path": str, "class": str, "run": str})
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable index ({error}); run snakemake {path}") from error
-    if tuple(table.columns) != COLUMNS:
-        raise UserError(f"{path}: has columns {list(table.columns)}, expected {list(COLUMNS)}; run snakemake {path}")
+    expected = [*COLUMNS, "run"]
+    if list(table.columns) != expected:
+        raise UserError(f"{path}: has columns {list(table.columns)}, expected {expected}; run snakemake {path}")
     return table
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of what an index says of its videos, checksums of the files included; the same whichever run wrote it."""
+    return hashlib.sha256(read(path).drop(columns="run").to_csv(index=False).encode()).hexdigest()

@@ -4,8 +4,7 @@ Twelve classes in the three groups of the paper's Figure 4:
 
 - motion: told apart only by how the arms move; scenes and clothing come from one common pool;
 - context: the same neutral motions; told apart only by the objects and texture of the scene;
-- both: a body pattern (jumping jacks, squats) and a scene change (balls that rise or fall); each
-  alone leaves two classes.
+- both: a direction of waving and a scene; each alone leaves two classes.
 
 A group (g01 …) is one scene instance, one body and one set of clothes; it never crosses train and test.
 Test groups come first and hold a single clip, training groups hold several.
@@ -28,27 +27,26 @@ from csvr.data import figure, motions, scenes, shards, video
 
 @dataclass(frozen=True)
 class Action:
-    """One class: its group in Figure 4, its motion, its scene (None: from the common pool), its moving balls."""
+    """One class: its group in Figure 4, its motion, its scene (None: from the common pool)."""
 
     group: str
     motion: str
     scene: str | None = None
-    balls: int = 0  # -1 they rise, 1 they fall, 0 there are none
 
 
 ACTIONS: dict[str, Action] = {
-    "ArmsBackward": Action("motion", "backward"),
-    "ArmsForward": Action("motion", "forward"),
-    "ArmsPausing": Action("motion", "pausing"),
-    "ArmsReversing": Action("motion", "reversing"),
+    "ArmsBackwardFast": Action("motion", "arms backward fast"),
+    "ArmsBackwardSlow": Action("motion", "arms backward slow"),
+    "ArmsForwardFast": Action("motion", "arms forward fast"),
+    "ArmsForwardSlow": Action("motion", "arms forward slow"),
     "AtBeach": Action("context", "neutral", "beach"),
     "AtCity": Action("context", "neutral", "city"),
     "AtForest": Action("context", "neutral", "forest"),
     "AtKitchen": Action("context", "neutral", "kitchen"),
-    "JacksFalling": Action("both", "jacks", None, 1),
-    "JacksRising": Action("both", "jacks", None, -1),
-    "SquatsFalling": Action("both", "squats", None, 1),
-    "SquatsRising": Action("both", "squats", None, -1),
+    "WavesBackwardGym": Action("both", "waves backward", "gym"),
+    "WavesBackwardPond": Action("both", "waves backward", "pond"),
+    "WavesForwardGym": Action("both", "waves forward", "gym"),
+    "WavesForwardPond": Action("both", "waves forward", "pond"),
 }
 
 
@@ -92,7 +90,7 @@ def render(clip: Clip, seed: int, frames: int, size: int) -> tuple[NDArray[np.ui
     rng = np.random.default_rng([seed, number, clip.group, clip.clip])
 
     body, look = figure.Body.sample(shared), _clothes(shared)
-    canvas = scenes.draw_scene(action.scene or str(shared.choice(scenes.POOL)), shared)
+    canvas, horizon = scenes.draw_scene(action.scene or str(shared.choice(scenes.POOL)), shared)
     height = rng.uniform(50, 68) * size / 128
     angles, sink = motions.motion(action.motion, frames, rng)
     t = np.linspace(-1, 1, frames)
@@ -107,9 +105,7 @@ def render(clip: Clip, seed: int, frames: int, size: int) -> tuple[NDArray[np.ui
     )
     points = figure.keypoints(angles, body, pelvis + jitter, height)
 
-    background = _camera(canvas, frames, size, jitter, rng)
-    if action.balls:
-        _balls(background, action.balls, scenes.palette(shared), rng)
+    background = _camera(canvas, horizon, frames, size, jitter, rng)
     gain = rng.uniform(0.8, 1.2) + rng.uniform(-0.2, 0.2) * t
     noise = rng.uniform(2, 4)
     images = np.empty((frames, size, size, 3), np.uint8)
@@ -141,17 +137,22 @@ def _clothes(rng: np.random.Generator) -> figure.Look:
 
 
 def _camera(
-    canvas: NDArray[np.uint8], frames: int, size: int, jitter: NDArray[np.float64], rng: np.random.Generator
+    canvas: NDArray[np.uint8],
+    horizon: int,
+    frames: int,
+    size: int,
+    jitter: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """The scene as seen by a camera that pans 25 to 110 canvas pixels sideways and zooms by 0.8 to 1.25."""
+    """The scene as seen by a camera that pans 100 to 240 canvas pixels sideways, tilts and zooms by 0.8 to 1.25."""
     height, width = canvas.shape[:2]
     t = np.linspace(0, 1, frames)
     zoom = rng.uniform(0.8, 1.25) * (1 - t) + rng.uniform(0.8, 1.25) * t
     half = size / (2 * zoom) * (128 / size)  # half the window, in canvas pixels
-    pan = rng.uniform(25, 110) * rng.choice([-1, 1])
-    middle = width / 2 + pan * (t - 0.5) + rng.uniform(-15, 15)
+    pan = rng.uniform(100, 240) * rng.choice([-1, 1])
+    middle = width / 2 + pan * (t - 0.5) + rng.uniform(-60, 60)
     x = np.clip(middle, half, width - half)
-    y = np.clip(height * rng.uniform(0.45, 0.6), half, height - half)
+    y = np.clip(horizon + rng.uniform(-25, 15) * (1 - t) + rng.uniform(-25, 15) * t, half, height - half)
     result = np.empty((frames, size, size, 3), np.uint8)
     for k in range(frames):
         scale = size / (2 * half[k])
@@ -160,24 +161,6 @@ def _camera(
         )
         result[k] = cv2.warpAffine(canvas, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return result
-
-
-def _balls(images: NDArray[np.uint8], direction: int, colors: list[scenes.Color], rng: np.random.Generator) -> None:
-    """Big balls that fall (`direction` 1) or rise (-1) through every frame, drawn in place; wrap around."""
-    frames, size = images.shape[:2]
-    count = int(rng.integers(4, 7))
-    radius = rng.uniform(0.06, 0.1, count) * size
-    span = size + 2 * radius.max()
-    speed = rng.uniform(0.016, 0.032, count) * size  # pixels a frame
-    start = rng.uniform(0, span, count)
-    x = (np.arange(count) + rng.uniform(0.2, 0.8, count)) * size / count
-    sway, tempo = rng.uniform(0, 0.02) * size, rng.uniform(0.1, 0.3)
-    for k in range(frames):
-        y = (start + direction * speed * k) % span - radius.max()
-        for i in range(count):
-            center = (round((x[i] + sway * np.sin(tempo * k + i)) * 16), round(y[i] * 16))
-            cv2.circle(images[k], center, round((radius[i] + 1.2) * 16), (20, 20, 20), -1, cv2.LINE_AA, 4)
-            cv2.circle(images[k], center, round(radius[i] * 16), colors[i % len(colors)], -1, cv2.LINE_AA, 4)
 
 
 def _write(job: tuple[Clip, Path, dict[str, Any]]) -> tuple[str, NDArray[np.float32], str]:

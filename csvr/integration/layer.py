@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 MODES: Final = ("adain_mask", "adain", "mask", "concat", "add")
+TIMES: Final = ("static", "motion")
 
 
 def instance_normalise(features: Tensor, eps: float = 1e-5) -> Tensor:
@@ -29,8 +30,8 @@ class IntegrationLayer(nn.Module):
         M   = sigmoid(conv3×3×3(f̄_s))
         f_i = M · D + (1 − M) · f_s
 
-    γ and β are linear in f_d (1×1×1 convolutions). A time axis of f_d is interpolated to f_s's, so they vary over
-    time; without a spatial axis they are constant over space.
+    γ and β are linear in f_d (1×1×1 convolutions). A time axis of f_d is interpolated to that of f_i, so they vary
+    over time; without a spatial axis they are constant over space.
 
     Scales. Averaged over the map, f̄_s is 0, so the pooled f_i carries motion through β alone and context through
     (1 − M)·f_s alone. Raw features would let the one with the larger spread between clips drown the other. Hence, by
@@ -48,9 +49,11 @@ class IntegrationLayer(nn.Module):
         mask_per_channel: One mask a channel instead of one in all.
         normalize_motion: Standardise f_d.
         normalize_static: Standardise the f_s that enters the blend, the concatenation or the sum.
+        time: Time steps of f_i. "static": those of f_s. "motion": those of f_d if it has more; f_s is interpolated to
+            them, so that what f_d knows of each moment reaches the generators.
 
     Raises:
-        ValueError: Unknown mode.
+        ValueError: Unknown mode or time.
     """
 
     def __init__(
@@ -62,11 +65,14 @@ class IntegrationLayer(nn.Module):
         mask_per_channel: bool = False,
         normalize_motion: bool = True,
         normalize_static: bool = True,
+        time: str = "static",
     ) -> None:
         super().__init__()
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
-        self.mode = mode
+        if time not in TIMES:
+            raise ValueError(f"time must be one of {', '.join(TIMES)}, not {time!r}")
+        self.mode, self.time = mode, time
         self.motion_norm = nn.BatchNorm3d(motion_channels, affine=False) if normalize_motion else nn.Identity()
         self.static_norm = nn.BatchNorm3d(channels, affine=False) if normalize_static else nn.Identity()
         self.gamma = _linear(motion_channels, channels) if mode in ("adain_mask", "adain") else None
@@ -95,6 +101,9 @@ class IntegrationLayer(nn.Module):
             raise ValueError(f"f_s must be 5-D and f_d 2-, 3- or 5-D, not {static.ndim}-D and {motion.ndim}-D")
         if motion.ndim < 5:
             motion = motion.reshape(*motion.shape[:2], -1, 1, 1)
+        if self.time == "motion" and motion.shape[2] > static.shape[2]:
+            size = (motion.shape[2], *static.shape[3:])
+            static = F.interpolate(static, size=size, mode="trilinear", align_corners=False)
         motion, kept = self.motion_norm(motion), self.static_norm(static)
         if self.mode == "concat":
             spread = _resize(motion, static).expand(-1, -1, *static.shape[2:])

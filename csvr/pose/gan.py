@@ -163,7 +163,12 @@ class PoseDecoder(nn.Module):
         for _ in range(2):
             layers += [nn.Upsample(scale_factor=2), nn.Conv1d(width, width, 3, padding=1, bias=False)]
             layers += [nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Conv1d(width, 2 * keypoints, 3, padding=1))
+        last = nn.Conv1d(width, 2 * keypoints, 3, padding=1)
+        # The first prediction is "nobody moves", which is nearly right. A random one is so wrong that shrinking it
+        # is all that the encoder learns from at first, and what it knew of the motion is lost.
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        self.layers = nn.Sequential(*layers, last)
 
     def forward(self, features: Tensor, poses: Tensor, noise: Tensor | None = None) -> Tensor:
         """Predict.

@@ -57,7 +57,7 @@ def main() -> None:
         state = args.output.with_suffix(f".{made[:8]}.resume.pt")
         history = train(model, features, videos, args.params, args.seed, state, report)
         seconds = time.monotonic() - began
-        curves = pd.DataFrame(history or [{"step": 0}]).to_csv(index=False)
+        curves = pd.DataFrame(history or [{"step": 0}]).assign(run=run._id).to_csv(index=False)
         write_text(args.history, curves)
         weights = {name: value.detach().numpy() for name, value in model.encoders.state_dict().items()}
         header = {

@@ -132,9 +132,7 @@ def _save(
         part.unlink(missing_ok=True)
 
 
-def _resume(
-    file: Path, fingerprint: str, model: CSVR, optimisers: list[torch.optim.Adam]
-) -> tuple[int, History]:
+def _resume(file: Path, fingerprint: str, model: CSVR, optimisers: list[torch.optim.Adam]) -> tuple[int, History]:
     """Step to go on from and the history so far; (0, []) without a matching state."""
     if not file.exists():
         return 0, []

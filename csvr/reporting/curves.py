@@ -49,7 +49,7 @@ def read(paths: list[Path]) -> pd.DataFrame:
             raise UserError(f"{path}: the folders must be <variant>/seed<k>")
         try:
             table = pd.read_csv(path)
-            rows = table.melt(id_vars="step", var_name="term")
+            rows = table.drop(columns="run").melt(id_vars="step", var_name="term")
             rows["value"] = pd.to_numeric(rows["value"])
         except (OSError, ValueError, KeyError) as error:
             raise UserError(

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from csvr.data.index import digest
 from csvr.errors import UserError
-from csvr.files import sha256, write_text
+from csvr.files import write_text
 from csvr.reporting.ablation import environment
 from csvr.reporting.results import Expectation, require
 
@@ -39,7 +40,7 @@ def read(quality: Path, expected: Expectation, index: Path | None = None) -> dic
     require(quality, {"poses": made}, {"poses": expected.features["poses"]}, f"{mend} extract_poses")
     require(quality, {"code": code}, {"code": expected.code["pose_quality"]}, f"{mend} score_poses")
     if index is not None:
-        require(quality, {"index_sha256": index_sha256}, {"index_sha256": sha256(index)}, f"{mend} extract_poses")
+        require(quality, {"index_sha256": index_sha256}, {"index_sha256": digest(index)}, f"{mend} extract_poses")
     return found
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from csvr.data.index import digest
 from csvr.errors import UserError
-from csvr.files import sha256
 
 Floats = NDArray[np.float64]
 PROTOCOLS = ("linear_few", "linear_all", "finetune")
@@ -171,9 +171,9 @@ def load(paths: list[Path], expected: Expectation, index: Path | None = None) ->
         cells[where], origin[where] = cell, path
     if first is None:
         raise UserError("no metrics files; run snakemake --cores 8 first")
-    if index is not None and sha256(index) != first[1]["data"]["index_sha256"]:
+    if index is not None and digest(index) != first[1]["data"]["index_sha256"]:
         raise UserError(
-            f"{first[0]}: made with data.index_sha256 = {first[1]['data']['index_sha256']}, but {sha256(index)} is "
+            f"{first[0]}: made with data.index_sha256 = {first[1]['data']['index_sha256']}, but {digest(index)} is "
             f"that of {index}; run snakemake --cores 8 {first[0]} --forcerun pretrain"
         )
     classes = first[1]["classes"]

@@ -2,7 +2,7 @@
 
 A node is {"sha256", "from": [files]} and, where a step of csvr wrote the file, "step", "run", "code", "params" (SHA-256
 of their canonical JSON), and "variant", "seed", "commit" if it has them. The index's node has the videos:
-{"videos": {path: sha256}}.
+{"videos": {path: sha256}}; an index tells its run, and not its parameters and sources.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from csvr.data import index as listing
 from csvr.data import shards
 from csvr.errors import UserError
 from csvr.files import sha256
@@ -37,19 +36,17 @@ def collect(made: dict[str, list[str]], features: list[Path], index: Path) -> di
     Raises:
         UserError: A file is missing or unreadable, or says that it was made of something else than what is there.
     """
-    table = pd.read_csv(index)
+    table, index_sha256 = listing.read(index), listing.digest(index)
     nodes: dict[str, Node] = {
         str(index): {
-            "sha256": sha256(index), "step": "index", "from": [],
+            "sha256": sha256(index), "step": "index", "run": str(table["run"].iloc[0]), "from": [],
             "videos": dict(zip(table["path"].astype(str), table["sha256"].astype(str), strict=True)),
         }
     }  # fmt: skip
     stores: dict[str, dict[str, str]] = {}
     for path in features:
         header = shards.header(path)
-        _same(
-            path, "index_sha256", header.get("index_sha256"), nodes[str(index)]["sha256"], f"extract_{path.parent.name}"
-        )
+        _same(path, "index_sha256", header.get("index_sha256"), index_sha256, f"extract_{path.parent.name}")
         nodes[str(path)] = _node(path, path.parent.name, header, [str(index)])
         stores.setdefault(path.parent.name, {})[str(header["run_id"])] = str(path)
     for report, sources in made.items():
@@ -143,10 +140,8 @@ def lines(nodes: dict[str, Node], path: str, depth: int = 0, seen: set[str] | No
     words = [f"sha256 {now[:SHOWN]}"]
     words += [f"{key} {node[key]}" for key in ("variant", "seed") if key in node]
     if "run" in node:
-        words.append(f"{node['step']} in run {node['run']}, code {node['code'][:SHOWN]}")
-        words.append(f"params {node['params'][:SHOWN]}")
-    if node.get("commit"):
-        words.append(f"commit {node['commit'][:SHOWN]}")
+        words.append(f"{node['step']} in run {node['run']}")
+    words += [f"{key} {node[key][:SHOWN]}" for key in ("code", "params", "commit") if node.get(key)]
     yield f"{'  ' * depth}{'← ' * (depth > 0)}{path}: {'; '.join(words)}"
     seen.add(path)
     again = [source for source in node["from"] if source in seen]

@@ -155,7 +155,23 @@ def test_sizes() -> None:
     assert fused.shape == (2, 64, 1, 7, 7)
 
 
+def test_time_of_motion() -> None:
+    """f_i at a moment is what the layer makes of the same f_s and of f_d at that moment (but for the mask, a
+    convolution over time)."""
+    torch.manual_seed(0)
+    over_time, at_once = (IntegrationLayer(C, D, "adain", time=time).eval() for time in ("motion", "static"))
+    at_once.load_state_dict(over_time.state_dict())
+    static, motion = torch.randn(2, C, 1, 3, 3), torch.randn(2, D, 4)
+    assert IntegrationLayer(C, D, time="motion")(static, motion)[1].shape == (2, 1, 4, 3, 3)
+    fused, _ = over_time(static, motion)
+    assert fused.shape == (2, C, 4, 3, 3)
+    for t in range(4):
+        assert torch.allclose(fused[:, :, t : t + 1], at_once(static, motion[:, :, t : t + 1])[0], atol=1e-6)
+
+
 def test_errors() -> None:
+    with pytest.raises(ValueError, match="time must be one of"):
+        IntegrationLayer(C, D, time="future")
     with pytest.raises(ValueError, match="mode must be one of"):
         IntegrationLayer(C, D, "multiply")
     static, motion = inputs()

@@ -79,20 +79,32 @@ def test_prediction_is_a_displacement_from_the_last_seen_pose() -> None:
     torch.testing.assert_close(generator(clip)[0], expected)
 
 
+def moved(generator: PoseGenerator) -> PoseGenerator:
+    """As after some training: the decoder's last layer is no longer 0."""
+    torch.nn.init.normal_(generator.decoder.layers[-1].weight)
+    return generator
+
+
+def test_first_prediction_is_that_nobody_moves() -> None:
+    clip = poses()
+    predicted, _ = PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8))(clip)
+    assert torch.equal(predicted, last_seen(clip)[:, None].expand(-1, 8, -1, -1))
+
+
 def test_noise() -> None:
     torch.manual_seed(0)
-    generator, clip = PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=4)), poses()
+    generator, clip = moved(PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=4))), poses()
     assert not torch.equal(generator(clip)[0], generator(clip)[0])  # drawn anew in training
     generator.eval()
     assert torch.equal(generator(clip)[0], generator(clip, torch.zeros(3, 4))[0])  # zeros in evaluation
     assert not torch.equal(generator(clip)[0], generator(clip, torch.ones(3, 4))[0])
-    silent = PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=0))
+    silent = moved(PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=0)))
     assert torch.equal(silent(clip)[0], silent(clip)[0])
 
 
 def test_gradients_reach_the_encoder_from_the_discriminator() -> None:
     torch.manual_seed(0)
-    generator, critic = PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8)), PoseDiscriminator(17, 8)
+    generator, critic = moved(PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8))), PoseDiscriminator(17, 8)
     clip = poses()
     generator_loss(critic(clip, generator(clip)[0], torch.ones(3, 8, 17))).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.encoder.parameters())

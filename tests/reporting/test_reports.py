@@ -252,10 +252,12 @@ def test_curves(call, expect, tmp_path):
     for variant in ("full", "no_pose"):
         for seed in (0, 1):
             path = tmp_path / variant / f"seed{seed}" / "history.csv"
-            table = pd.DataFrame({"step": [10, 20, 30], "loss": [3.0, 2.0, 1.0 + seed], "lr": 0.1, "novel": [1, 2, 3]})
+            table = pd.DataFrame(
+                {"step": [10, 20, 30], "loss": [3.0, 2.0, 1.0 + seed], "lr": 0.1, "novel": [1, 2, 3], "run": "7"}
+            )
             paths.append(write_history(path, table if variant == "full" else table.drop(columns="novel"), expect))
     untrained = tmp_path / "random_init" / "seed0" / "history.csv"
-    write_history(untrained, pd.DataFrame({"step": [0]}), expect)
+    write_history(untrained, pd.DataFrame({"step": [0], "run": "7"}), expect)
     output = tmp_path / "curves.png"
     flags = "--expect", json.dumps(expect), "--output", output
     call("curves", "--histories", *paths, untrained, *flags)
@@ -303,7 +305,7 @@ def test_summary(make, call, expect, tmp_path):
     histories = [
         write_history(
             tmp_path / name / f"seed{seed}" / "history.csv",
-            pd.DataFrame({"step": [10, 20], "loss": [9.0, loss + seed], "lr": 0.1}),
+            pd.DataFrame({"step": [10, 20], "loss": [9.0, loss + seed], "lr": 0.1, "run": "7"}),
             expect,
         )
         for name, loss in losses.items()

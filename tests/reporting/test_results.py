@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from csvr.data.index import COLUMNS, digest
 from csvr.errors import UserError
-from csvr.files import sha256
 from csvr.reporting.results import Expectation, differences, load
 
 
@@ -69,11 +70,12 @@ def test_features_of_unknown_origin_are_refused(make, expect):
 
 def test_index_of_today_is_the_one_that_results_were_made_on(make, expect, tmp_path):
     index = tmp_path / "index.csv"
-    index.write_text("video\n")
-    paths = make(lambda v, s, cell: cell["data"].update(index_sha256=sha256(index)))
+    table = pd.DataFrame([dict.fromkeys(COLUMNS, "x") | {"run": "1"}])
+    table.to_csv(index, index=False)
+    paths = make(lambda v, s, cell: cell["data"].update(index_sha256=digest(index)))
     assert load(paths, Expectation.of(expect), index)
-    index.write_text("video\nanother\n")
-    with pytest.raises(UserError, match=f"data.index_sha256 = .*but {sha256(index)} is that of .*--forcerun pretrain"):
+    table.assign(sha256="y").to_csv(index, index=False)
+    with pytest.raises(UserError, match=f"data.index_sha256 = .*but {digest(index)} is that of .*--forcerun pretrain"):
         load(paths, Expectation.of(expect), index)
 
 

@@ -6,8 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+import textwrap
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,14 +26,13 @@ def main(config, run):
     {body}
     return {{"answer": 42}}
 
-for _ in range({count}):
-    record("evaluate", main, {{"seed": 3}}, Path(sys.argv[1]))
+record("evaluate", main, {{"seed": 3}}, Path(sys.argv[1]))
 """
 
 
-def start(folder: Path, body: str = "pass", count: int = 1) -> subprocess.Popen[str]:
+def start(folder: Path, body: str = "pass") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT.format(body=body, count=count), str(folder)],
+        [sys.executable, "-W", "ignore", "-c", SCRIPT.format(body=body), str(folder)],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -85,9 +84,25 @@ def test_job_that_is_killed_shows_as_dead(tmp_path: Path) -> None:
 
 
 def test_ids_do_not_collide(tmp_path: Path) -> None:
-    """100 runs, 16 at once."""
-    with ThreadPoolExecutor(16) as pool:
-        processes = [start(tmp_path, count=7 if k < 4 else 6) for k in range(16)]
-        assert list(pool.map(lambda process: process.wait(), processes)) == [0] * 16
+    """100 runs, 16 processes at once."""
+    # Forked from one process, since each on its own would import for seconds.
+    words = """
+    import multiprocessing, sys
+    from pathlib import Path
+    from csvr.tracking.record import record
+
+    def work(k):
+        return record("evaluate", lambda config, run: run._id, {"seed": k}, Path(sys.argv[1]))
+
+    with multiprocessing.get_context("fork").Pool(16) as pool:
+        print(*pool.map(work, range(100), chunksize=1))
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(words), str(tmp_path)],
+        cwd=ROOT, text=True, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(map(int, done.stdout.split())) == list(range(1, 101))
     found = recorded(tmp_path)
     assert len(found) == 100 and {run["status"] for run in found} == {"COMPLETED"}
+    assert {json.loads((tmp_path / f"{k}/config.json").read_text())["seed"] for k in range(1, 101)} == set(range(100))

@@ -56,7 +56,7 @@ def test_groups_are_those_of_the_generator() -> None:
         ({"variants": ["full", "no_poes"]}, "variants: there is no ablation no_poes; did you mean no_pose?"),
         ({"ablations": {"full": {"set": {"sigma_z": 0}}}}, "ablations.full.set: there is no parameter sigma_z"),
         ({"ablations": {"full": {"set": {"evaluate.probe.fw": 0}}}}, "did you mean evaluate.probe.few?"),
-        ({"ablations": {"full": {"set": {"sigma_p": -2}}}}, "ablations.full.set: sigma_p: -2 is less than"),
+        ({"ablations": {"full": {"set": {"sigma_p": -2}}}}, "ablations.full.set: sigma_p: -2.0 is less than"),
         ({"ablations": {"full": {"name": "fool"}}}, "ablations.full.name = fool: must be full"),
         ({"clip": {"frames": 5}}, "a clip and its future are 40 frames, but videos have dataset.generate.frames = 32"),
         ({"clip": {"crop": 65}}, "clip.crop = 65: at most features.short_side = 64"),

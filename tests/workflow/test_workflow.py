@@ -10,8 +10,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 import yaml
+from safetensors.torch import load
 
 from csvr.data.shards import Shards, write
 from csvr.errors import UserError
@@ -84,8 +87,12 @@ def test_everything_is_made(finished: Path) -> None:
         assert (finished / "reports" / name).stat().st_size > 0
     for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):
         assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
-    metrics = json.loads((finished / "results/mannequin/full/seed0/metrics.json").read_text())
-    assert (finished / "runs" / metrics["run_id"] / "run.json").exists()
+    cell = finished / "results/mannequin/full/seed0"
+    ids = {json.loads((cell / "metrics.json").read_text())["run_id"]}
+    for name in ("results/mannequin/full/seed0/history.csv", "features/mannequin/index.csv"):
+        ids |= set(pd.read_csv(finished / name, dtype=str)["run"])
+    assert len(ids) == 3
+    assert all((finished / "runs" / run / "run.json").exists() for run in ids)
 
 
 def test_jobs_at_once_are_no_more_than_cores(finished: Path) -> None:
@@ -162,7 +169,11 @@ def test_provenance_refuses_features_that_results_were_not_made_of(finished: Pat
     ]
     results = str(finished / "results/mannequin/full/seed0/metrics.json")
     with pytest.raises(UserError, match="full/seed0/encoders.*pretrained on poses of run .*--forcerun pretrain"):
-        collect({results: [results]}, [*features, folder / "0.safetensors"], finished / "features/mannequin/index.csv")
+        collect(
+            {str(finished / "reports/table_ablation.md"): [results]},
+            [*features, folder / "0.safetensors"],
+            finished / "features/mannequin/index.csv",
+        )
 
 
 def test_sigma_p_reruns_pretraining_but_no_extraction(finished: Path, snakemake: Run) -> None:
@@ -229,6 +240,21 @@ def test_lost_keypoints_matter_to_nothing_but_their_score(finished: Path, snakem
     finally:
         aside.rename(truth)
     assert "Nothing to be done" in done.stdout
+
+
+def test_same_seed_same_bits(finished: Path, snakemake: Run) -> None:
+    """Pretraining and evaluation of one cell, made again: the same weights and scores, not nearly the same."""
+    folder = finished / "results/mannequin/full/seed0"
+    before = [(folder / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    done = snakemake(finished, "results/mannequin/full/seed0/metrics.json", "--forcerun", "pretrain", "evaluate")
+    assert done.returncode == 0, done.stdout
+    after = [(folder / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    weights = [load(content) for content in (before[0], after[0])]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    metrics = [json.loads(content) for content in (before[1], after[1])]
+    assert metrics[0]["run_id"] != metrics[1]["run_id"]
+    assert metrics[0]["scores"] == metrics[1]["scores"]
 
 
 def test_html_report(finished: Path, snakemake: Run) -> None:
