@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 from csvr.files import write_text
 from csvr.reporting import style
@@ -89,10 +90,12 @@ def draw(results: Results, output: Path) -> None:
                     axis.plot(x[-1], mean[-1], "o", ms=10, mfc="none", mec="black")
             colour = style.PALETTE[k % len(style.PALETTE)]
             axis.errorbar(x, mean, std, color=colour, marker="o", ms=4, lw=1.2, capsize=2, label=f"σ_c = {sigma_c:g}")
-        axis.axhline(100 / len(results.classes), color="#555555", ls="--", lw=0.8)
+        axis.axhline(100 / len(results.classes), color="#555555", ls="--", lw=0.8, label="chance")
         axis.set_xticks(range(len(ticks)), [f"{value:g}" for value in ticks])
         axis.set(title=title, xlabel="σ_p", ylim=(0, 100))
     axes[0, 0].set_ylabel("top-1 (%)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles.append(Line2D([], [], ls="", marker="o", ms=10, mfc="none", mec="black"))
+    labels.append("variant full")
     figure.legend(handles, labels, loc="outside upper center", ncols=max(1, len(labels)))
     style.save(figure, output)

@@ -144,9 +144,11 @@ def lines(nodes: dict[str, Node], path: str, depth: int = 0, seen: set[str] | No
     words += [f"{key} {node[key][:SHOWN]}" for key in ("code", "params", "commit") if node.get(key)]
     yield f"{'  ' * depth}{'← ' * (depth > 0)}{path}: {'; '.join(words)}"
     seen.add(path)
-    again = [source for source in node["from"] if source in seen]
+    again = []
     for source in node["from"]:
-        if source not in seen:
+        if source in seen:
+            again.append(source)
+        else:
             yield from lines(nodes, source, depth + 1, seen)
     if again:
         names = ", ".join(again[:4]) + " …" * (len(again) > 4)
