@@ -44,5 +44,5 @@ lock:  ## pin requirements.in into requirements.txt (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header requirements.in -o requirements.txt
 
-clean:  ## remove everything that the workflow makes, except reports/ and the records in runs/
-	rm -rf data/mannequin features results logs benchmarks .snakemake
+clean:  ## remove everything that the workflow makes, except the records in runs/
+	rm -rf data/mannequin features results reports logs benchmarks .snakemake

@@ -244,7 +244,9 @@ def check_records():
     So it is where only some of DVC's outputs were fetched. A file whose job was killed has no record either, but a mark
     by which Snakemake makes it again.
     """
-    made = REPORTS + [path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)]
+    made = [INDEX, EXPECTED, EXPECTED_SWEEP, POSE_QUALITY, PROVENANCE, *REPORTS]
+    made += [f"{DATASET['root']}/dataset.json"] * GENERATED
+    made += [path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)]
     for file in ("metrics.json", "encoders.safetensors"):
         made += cells(file) + cells(file, GRID, config["sweep"]["seeds"])
     unknown = [
@@ -255,7 +257,7 @@ def check_records():
     if unknown:
         raise WorkflowError(
             f"{unknown[0]} (and {len(unknown) - 1} more): no record in .snakemake/metadata says how it was made; "
-            "fetch the records by `dvc checkout` or `dvc pull`, or delete the folders features, results and reports"
+            "fetch the records by `dvc checkout` or `dvc pull`, or `make clean`"
         )
 
 
