@@ -144,7 +144,7 @@ def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None
     assert done.returncode == 0, done.stdout
     cell = json.loads((finished / "results/mannequin/no_pose/seed1/metrics.json").read_text())
     place = [done.stdout.index(text) for text in (
-        "reports/table_ablation.md", f"evaluate in run {cell['run_id']},", f"pretrain in run {cell['pretrain_run_id']},"
+        "reports/table_ablation.md", f"evaluate in run {cell['run_id']};", f"pretrain in run {cell['pretrain_run_id']};"
     )]  # fmt: skip
     assert place == sorted(place)
     assert "← 48 videos" in done.stdout and "variant no_pose; seed 1" in done.stdout
