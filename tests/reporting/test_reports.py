@@ -162,6 +162,25 @@ def test_contrary_and_cost_on_the_wrong_group(make, expect):
     assert found[1] == CONTRARY  # motion is better without the pose branch
 
 
+def test_largest_loss_without_a_certain_margin_is_not_most(make, expect):
+    """no_pose loses on motion beyond doubt, and a little less on context: which one is larger stays open."""
+
+    def edit(variant, seed, cell):
+        if variant == "no_pose":
+            motion, context, both = 40 * [0.0], 40 * [0.0], 40 * [1.0]
+            context[:2] = 2 * [0.9]
+            for values in cell["scores"].values():
+                values["all"] = motion + context + both
+        if variant == "full":
+            for values in cell["scores"].values():
+                values["all"] = 120 * [1.0]
+
+    finding = claims(load(make(edit), Expectation.of(expect)))[1].findings[0]
+    assert finding.numbers.startswith("full − no_pose: motion +100.0 [+100.0, +100.0]")
+    assert "margin of motion over context +4.5 [+0.0" in finding.numbers
+    assert finding.verdict == NOT_SUPPORTED
+
+
 def test_data_sets_without_groups(make, expect, ablation):
     text = ablation(make(), expect | {"groups": {}})
     assert "the data set has no motion group" in text[".md"]
