@@ -8,12 +8,10 @@ computed later without running anything again.
 from __future__ import annotations
 
 import json
-import platform
 import time
 from pathlib import Path
 from typing import Any
 
-import git
 import numpy as np
 import torch
 from sacred.run import Run
@@ -27,8 +25,8 @@ from csvr.evaluation.finetune import finetune_accuracy
 from csvr.evaluation.probe import probe_accuracy
 from csvr.files import write_text
 from csvr.pretrain.model import Encoders
+from csvr.tracking.machine import git_state, host
 from csvr.tracking.record import record
-from csvr.tracking.sources import ROOT
 
 
 def load_encoders(path: Path, params: dict[str, Any]) -> tuple[Encoders, dict[str, Any]]:
@@ -131,25 +129,6 @@ def main() -> None:
         return {f"{protocol}/{name}": float(np.mean(x)) for protocol, s in found.items() for name, x in s.items()}
 
     record("evaluate", evaluate, args.params | {"variant": header["variant"], "seed": header["seed"]}, args.runs)
-
-
-def git_state() -> dict[str, Any]:
-    """Commit of the checkout and whether tracked files differ from it; nothing outside a repository."""
-    try:
-        repository = git.Repo(ROOT)
-        return {"commit": repository.head.commit.hexsha, "dirty": repository.is_dirty()}
-    except (git.InvalidGitRepositoryError, ValueError):
-        return {"commit": None, "dirty": None}
-
-
-def host() -> dict[str, Any]:
-    """The machine, for the report's footer."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    except OSError:
-        names = []
-    return {"cpu": names[0] if names else platform.processor(), "cores": len(names), "hostname": platform.node()}
 
 
 if __name__ == "__main__":

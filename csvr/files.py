@@ -1,10 +1,12 @@
-"""Files: written so that they are either whole or not there, and their hashes."""
+"""Files: written so that they are either whole or not there; hashes of files and of parameters."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
@@ -22,3 +24,13 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def params_sha256(params: Any) -> str:
+    """SHA-256 of the canonical JSON of parameters, in hexadecimal."""
+    return hashlib.sha256(canonical(params).encode()).hexdigest()

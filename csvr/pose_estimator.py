@@ -17,8 +17,8 @@ import torch
 from sacred.run import Run
 
 from csvr import cli
-from csvr.files import write_text
-from csvr.pose import detector, estimator
+from csvr.files import sha256, write_text
+from csvr.pose import estimator
 from csvr.tracking.record import record
 
 
@@ -34,7 +34,7 @@ def describe(output: Path, command: str, params: dict[str, Any], result: dict[st
     """
     about = {
         "checkpoint": output.name,
-        "sha256": detector.sha256(output),
+        "sha256": sha256(output),
         "command": command,
         "params": params,
         **result,

@@ -14,6 +14,7 @@ import av
 import pandas as pd
 
 from csvr.errors import UserError
+from csvr.files import sha256
 
 COLUMNS = ("video", "path", "class", "label", "split", "frames", "width", "height", "fps", "sha256")
 
@@ -64,7 +65,7 @@ def _facts(path: Path) -> dict[str, Any]:
         count = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
         facts: dict[str, Any] = {"frames": count, "width": stream.width, "height": stream.height}
         facts["fps"] = float(stream.average_rate or 0)
-    return facts | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return facts | {"sha256": sha256(path)}
 
 
 def build(videos: Path, splits: Path, split: int, min_frames: int) -> pd.DataFrame:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csvr.data import figure, motions, scenes, shards, video
+from csvr.files import sha256
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _write(job: tuple[Clip, Path, dict[str, Any]]) -> tuple[str, NDArray[np.floa
     images, points = render(clip, params["seed"], params["frames"], params["size"])
     path = root / "videos" / clip.action / f"{clip.name}.avi"
     video.encode(path, images, params["fps"], params["gop"], params["b_frames"], params["quality"])
-    return clip.name, points.astype(np.float32), hashlib.sha256(path.read_bytes()).hexdigest()
+    return clip.name, points.astype(np.float32), sha256(path)
 
 
 def generate(root: Path, params: dict[str, Any], workers: int) -> dict[str, Any]:

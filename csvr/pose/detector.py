@@ -6,7 +6,6 @@ function here is called: csvr can be imported where it isn't installed.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import pickle
 import re
@@ -20,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from csvr.errors import UserError
+from csvr.files import sha256
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's statistics, with which OpenPifPaf normalises RGB in 0–1."""
@@ -62,12 +62,6 @@ def to_batch(frames: NDArray[np.uint8]) -> torch.Tensor:
     x = torch.from_numpy(canvas).permute(0, 3, 1, 2).to(torch.float32)  # stays channels-last in memory
     std = torch.tensor(STD).view(3, 1, 1) * 255
     return x.sub_(torch.tensor(MEAN).view(3, 1, 1) * 255).div_(std)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checkpoint_file(checkpoint: str) -> tuple[Path, str | None]:

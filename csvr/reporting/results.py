@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from csvr.data.index import digest
 from csvr.errors import UserError
+from csvr.files import params_sha256
 
 Floats = NDArray[np.float64]
 PROTOCOLS = ("linear_few", "linear_all", "finetune")
@@ -69,7 +69,7 @@ class Expectation:
                 variants, list(params["seeds"]), dict(params["groups"] or {}), params["dataset"], params["command"],
                 params["main"], dict(params["code"]), dict(params["features"]),
                 # Of the parameters alone: the same ones have the same digest whatever the code.
-                hashlib.sha256(canonical({k: v for k, v in params.items() if k != "code"}).encode()).hexdigest(),
+                params_sha256(_without_code(params)),
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise UserError(f"--expect: missing or unknown key: {error}") from error
@@ -114,9 +114,9 @@ class Results:
         }
 
 
-def canonical(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _without_code(value: Any) -> Any:
+    """Nested mappings without their keys "code"."""
+    return {k: _without_code(v) for k, v in value.items() if k != "code"} if isinstance(value, dict) else value
 
 
 def differences(found: Any, expected: Any, key: str = "") -> list[tuple[str, Any, Any]]:

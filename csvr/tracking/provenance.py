@@ -16,7 +16,7 @@ from typing import Any
 from csvr.data import index as listing
 from csvr.data import shards
 from csvr.errors import UserError
-from csvr.files import sha256
+from csvr.files import params_sha256, sha256
 
 Node = dict[str, Any]
 SHOWN = 12  # digits of a hash in print
@@ -92,10 +92,9 @@ def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
 
 
 def _node(path: Path, step: str, about: dict[str, Any], sources: list[str]) -> Node:
-    params = json.dumps(about["params"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     node = {
         "sha256": _sha256(path), "step": step, "run": str(about["run_id"]), "code": about["code"],
-        "params": hashlib.sha256(params.encode()).hexdigest(), "from": sources,
+        "params": params_sha256(about["params"]), "from": sources,
     }  # fmt: skip
     commit = {"commit": about["git"]["commit"]} if "git" in about else {}
     return node | {key: about[key] for key in ("variant", "seed") if key in about} | commit

@@ -14,8 +14,8 @@ import torch
 
 from csvr import pose_estimator
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.pose import estimator
-from csvr.pose.detector import sha256
 from csvr.pose.estimator_data import render
 
 pytest.importorskip("openpifpaf")

@@ -15,8 +15,9 @@ import torch
 from csvr import poses
 from csvr.data import shards, video
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.pose import quality
-from csvr.pose.detector import Detector, Person, load, padding, sha256, to_batch
+from csvr.pose.detector import Detector, Person, load, padding, to_batch
 from csvr.pose.estimator_data import render
 from csvr.pose.extract import Settings, extract, follow, similarity, video_poses
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pandas as pd
@@ -138,3 +139,11 @@ def test_differences_are_deep_and_dotted():
         ("a.c", [1, 2], [1, 3]),
         ("d", "(absent)", None),
     ]
+
+
+def test_digest_is_of_parameters_and_not_of_code(expect):
+    changed = copy.deepcopy(expect)
+    changed["code"]["pretrain"] = changed["features"]["poses"]["code"] = "other"
+    assert Expectation.of(changed).digest == Expectation.of(expect).digest
+    changed["features"]["poses"]["params"] = {"other": 1}
+    assert Expectation.of(changed).digest != Expectation.of(expect).digest

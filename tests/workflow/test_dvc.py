@@ -133,6 +133,16 @@ def wait_for_pretraining(repository: Repository, process: subprocess.Popen[str])
         time.sleep(0.1)
 
 
+def back_and_on(repository: Repository) -> None:
+    """Back to where it was, and on to σ_p = 0.5."""
+    repository.git("checkout", "-q", "HEAD", ".")
+    repository.dvc("checkout", "--force")
+    repository.snakemake()
+    here(repository, 1.0)
+    repository.dvc("exp", "run", "-S", "sigma_p=0.5")
+    here(repository, 0.5)
+
+
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_experiment(baseline: Repository, way: signal.Signals) -> None:
     process = baseline.start("dvc", "exp", "run", "-S", "sigma_p=0.5")
@@ -142,14 +152,7 @@ def test_interrupted_experiment(baseline: Repository, way: signal.Signals) -> No
     assert process.returncode != 0
     if way == signal.SIGKILL:
         baseline.snakemake("--unlock")
-    # Back to where it was …
-    baseline.git("checkout", "-q", "HEAD", ".")
-    baseline.dvc("checkout", "--force")
-    baseline.snakemake()
-    here(baseline, 1.0)
-    # … and on to where it was to go.
-    baseline.dvc("exp", "run", "-S", "sigma_p=0.5")
-    here(baseline, 0.5)
+    back_and_on(baseline)
 
 
 def test_edit_while_it_runs(baseline: Repository) -> None:
@@ -176,12 +179,7 @@ def test_two_at_once_in_one_folder(baseline: Repository) -> None:
     running = [baseline.start("dvc", "exp", "run", "-S", f"sigma_p={value}") for value in (0.25, 0.5)]
     texts = [process.communicate(timeout=300)[0] for process in running]
     assert [process.returncode for process in running] != [0, 0], texts
-    baseline.git("checkout", "-q", "HEAD", ".")
-    baseline.dvc("checkout", "--force")
-    baseline.snakemake()
-    here(baseline, 1.0)
-    baseline.dvc("exp", "run", "-S", "sigma_p=0.5")
-    here(baseline, 0.5)
+    back_and_on(baseline)
     for name in baseline.dvc("exp", "list", "--name-only").split():
         there(baseline, name, yaml.safe_load(read(baseline, name, "params.yaml"))["sigma_p"])
 
@@ -266,12 +264,17 @@ def test_what_dvc_shows(baseline: Repository) -> None:
     assert "reproduce" in baseline.dvc("dag")
 
 
+def clone_with_remote(repository: Repository, folder: Path) -> Repository:
+    """Everything pushed to a remote, and a clone that can pull from it."""
+    repository.dvc("remote", "add", "-d", "store", str(folder / "store"))
+    repository.commit("remote")
+    repository.dvc("push")
+    repository.run("git", "clone", "-q", repository.path, folder / "clone")
+    return Repository(folder / "clone")
+
+
 def test_second_clone_prints_all_reports(baseline: Repository, tmp_path: Path) -> None:
-    baseline.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
-    baseline.commit("remote")
-    baseline.dvc("push")
-    baseline.run("git", "clone", "-q", baseline.path, tmp_path / "clone")
-    clone = Repository(tmp_path / "clone")
+    clone = clone_with_remote(baseline, tmp_path)
     clone.dvc("pull")
     here(clone, 1.0)
     assert header(clone)["run_id"] == header(baseline)["run_id"]
@@ -284,11 +287,7 @@ def test_second_clone_prints_all_reports(baseline: Repository, tmp_path: Path) -
 
 def test_part_of_a_pull_is_no_start(baseline: Repository, tmp_path: Path) -> None:
     """Reports without Snakemake's records would stay whatever the parameters say."""
-    baseline.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
-    baseline.commit("remote")
-    baseline.dvc("push")
-    baseline.run("git", "clone", "-q", baseline.path, tmp_path / "clone")
-    clone = Repository(tmp_path / "clone")
+    clone = clone_with_remote(baseline, tmp_path)
     clone.dvc("pull", "reports")
     said = clone.snakemake("--config", "sigma_p=0.5", fails=True)
     assert "no record in .snakemake/metadata" in said and "dvc pull" in said and "Traceback" not in said

@@ -1,0 +1,30 @@
+"""Where a run was made: commit and machine, for the footers of reports."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import git
+
+from csvr.tracking.sources import ROOT
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the checkout and whether tracked files differ from it; nothing outside a repository."""
+    try:
+        repository = git.Repo(ROOT)
+        return {"commit": repository.head.commit.hexsha, "dirty": repository.is_dirty()}
+    except (git.InvalidGitRepositoryError, ValueError):
+        return {"commit": None, "dirty": None}
+
+
+def host() -> dict[str, Any]:
+    """The machine, for the report's footer."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return {"cpu": names[0] if names else platform.processor(), "cores": len(names), "hostname": platform.node()}
