@@ -25,7 +25,7 @@ $(STAMP): requirements.txt requirements-openpifpaf.txt
 
 reproduce: env  ## everything from raw videos to the ablation table
 	@echo "Making $(TABLE): data set, features, pretraining and evaluation of every variant and seed."
-	@echo "About 25 minutes on two cores; what is there already is not made again. Logs: logs/, runs: python -m csvr.runs"
+	@echo "About 30 minutes on two cores; what is there already is not made again. Logs: logs/, runs: python -m csvr.runs"
 	$(RUN) snakemake --cores $(CORES) $(TABLE)
 
 test: env  ## the test suite
