@@ -1,8 +1,8 @@
 """Evaluate one pretrained variant: python -m csvr.evaluate --encoders encoders.safetensors --output metrics.json …
 
-Linear probe on frozen features (all labels, and few with several draws) and fine-tuning, on the official train and
-test lists. The output says of every test video how often it was classified correctly, so that intervals can be
-computed later without running anything again.
+Linear probe on frozen features (all labels, and few with several draws), nearest-neighbour retrieval and fine-tuning,
+on the official train and test lists. The output says of every test video how often it was classified correctly, so
+that intervals can be computed later without running anything again; and how well the pretrained branches predict.
 """
 
 from __future__ import annotations
@@ -13,49 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sacred.run import Run
 
 from csvr import cli
-from csvr.data import index, shards
+from csvr.data import index
 from csvr.data.batches import ClipShape, Features
-from csvr.errors import UserError
 from csvr.evaluation.features import untrained_integration, video_features
 from csvr.evaluation.finetune import finetune_accuracy
+from csvr.evaluation.networks import load_networks, require_same_data
+from csvr.evaluation.pretext import pretext_quality
 from csvr.evaluation.probe import probe_accuracy
+from csvr.evaluation.retrieval import first_hit
 from csvr.files import write_text
 from csvr.pretrain.model import Encoders
 from csvr.tracking.machine import git_state, host
 from csvr.tracking.record import record
-
-
-def load_encoders(path: Path, params: dict[str, Any]) -> tuple[Encoders, dict[str, Any]]:
-    """Encoders written by `csvr.pretrain`, in evaluation mode, and their header.
-
-    Raises:
-        UserError: Unreadable, or made with other parameters than `params`.
-    """
-    header = shards.header(path)
-    for key, value in header["params"].items():
-        if params.get(key) != value:
-            raise UserError(
-                f"{path}: made with {key} = {value}, but {params.get(key)} is asked for; "
-                f"run snakemake --forcerun pretrain {path}"
-            )
-    encoders = Encoders(params["model"], params["pose_input"])
-    stored = shards.Shards([path])
-    encoders.load_state_dict({name: torch.from_numpy(stored[name]) for name in stored})
-    return encoders.eval(), header
-
-
-def require_same_data(path: Path, pretrained: dict[str, Any], present: dict[str, Any]) -> None:
-    """Raise a UserError if encoders were pretrained on other clips, poses or videos than those to evaluate on."""
-    for key in ("index_sha256", "clips", "poses"):
-        if pretrained.get(key) != present[key]:
-            raise UserError(
-                f"{path}: pretrained on data with {key} = {pretrained.get(key)}, but {present[key]} is there now; "
-                f"run snakemake --cores 8 {path} --forcerun pretrain"
-            )
 
 
 def readouts(params: dict[str, Any]) -> list[str]:
@@ -85,6 +57,7 @@ def scores(
         sets["all"] = {split: np.concatenate([sets[name][split] for name in names], 1) for split in found}
         for name, values in sets.items():
             data = values["train"], labels["train"], values["test"], labels["test"]
+            result.setdefault("retrieval", {})[name] = (first_hit(*data) == 1).astype(float).tolist()
             for amount, shares in probe_accuracy(*data, settings["probe"]).items():
                 result.setdefault(f"linear_{amount}", {})[name] = [round(float(x), 6) for x in shares]
     if settings["finetune"]:
@@ -95,20 +68,22 @@ def scores(
 
 def main() -> None:
     parser = cli.features_parser(__doc__)
-    parser.add_argument("--encoders", type=Path, required=True, help="output of python -m csvr.pretrain")
+    parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
     parser.add_argument("--output", type=Path, required=True, help="metrics (JSON)")
     args = parser.parse_args()
     cli.limit_threads(args.threads)
-    encoders, header = load_encoders(args.encoders, args.params)
     features = Features(args.clips, args.poses, [], ClipShape(**args.params["clip"]))
     table = index.read(args.index)
     features.require(table.video.tolist())
-    require_same_data(args.encoders, header["data"], features.provenance(args.index))
+    model, header = load_networks(args.networks, args.params, len(features.keypoints(table.video[0], 0)))
+    require_same_data(args.networks, header["data"], features.provenance(args.index))
     test = table[table.split == "test"]
+    trained = args.params["pretrain"]["steps"] > 0
 
     def evaluate(config: dict[str, Any], run: Run) -> dict[str, float]:
         began = time.monotonic()
-        found = scores(encoders, features, table, args.params, header["seed"])
+        found = scores(model.encoders, features, table, args.params, header["seed"])
+        quality = pretext_quality(model, features, test.video.tolist()) if trained else {}
         write_text(
             args.output,
             json.dumps(
@@ -121,7 +96,7 @@ def main() -> None:
                     "seconds": {"pretrain": header["seconds"], "evaluate": time.monotonic() - began},
                     "videos": test.video.tolist(), "labels": test.label.tolist(),
                     "classes": table.drop_duplicates("label").sort_values("label")["class"].tolist(),
-                    "scores": found,
+                    "scores": found, "pretext": quality,
                 }
             )
             + "\n",

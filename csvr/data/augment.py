@@ -15,14 +15,14 @@ from csvr.pose.skeleton import MIRROR
 
 def to_unit(images: Tensor) -> Tensor:
     """uint8 0…255 → float −1…1."""
-    return images.float() / 127.5 - 1
+    return images.float().div_(127.5).sub_(1)
 
 
 def random_crop(images: list[Tensor], size: int, area: tuple[float, float]) -> tuple[list[Tensor], Tensor]:
     """Random resized crop and flip, the same for every tensor and frame of a sample.
 
     Args:
-        images: Tensors (N, 3, ..., h, w) that share N, h and w.
+        images: Tensors (N, 3, ..., h, w) that share h and w; those after the first may hold the first few samples only.
         size: Output height and width.
         area: Range of the cropped part of the largest centred square's area.
 
@@ -34,7 +34,8 @@ def random_crop(images: list[Tensor], size: int, area: tuple[float, float]) -> t
     x = (torch.rand(n) * 2 - 1) * (w - side) / w  # centre, in grid_sample's −1 … 1
     y = (torch.rand(n) * 2 - 1) * (h - side) / h
     flip = torch.rand(n) < 0.5
-    return [_crop(i, size, side / w * torch.where(flip, -1, 1), side / h, x, y) for i in images], flip
+    scale = side / w * torch.where(flip, -1, 1), side / h
+    return [_crop(i, size, *(value[: len(i)] for value in (*scale, x, y))) for i in images], flip
 
 
 def centre_crop(images: Tensor, size: int) -> Tensor:
@@ -45,6 +46,8 @@ def centre_crop(images: Tensor, size: int) -> Tensor:
 
 
 def _crop(images: Tensor, size: int, scale_x: Tensor, scale_y: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    if not len(images):  # which grid_sample refuses
+        return images.new_zeros(*images.shape[:-2], size, size)
     zero = torch.zeros_like(x)
     theta = torch.stack([torch.stack([scale_x, zero, x], 1), torch.stack([zero, scale_y, y], 1)], 1)
     grid = F.affine_grid(theta, [len(x), 1, size, size], align_corners=False)
@@ -54,11 +57,11 @@ def _crop(images: Tensor, size: int, scale_x: Tensor, scale_y: Tensor, x: Tensor
     return whole
 
 
-def random_colour(images: Tensor, strength: float, permute: float, gray: float, invert: float) -> Tensor:
-    """Per-sample change of colour.
+def random_colour(images: list[Tensor], strength: float, permute: float, gray: float, invert: float) -> list[Tensor]:
+    """Per-sample change of colour, the same for every tensor of a sample.
 
     Args:
-        images: (N, 3, ...), in −1 … 1.
+        images: Tensors (N, 3, ...), in −1 … 1; those after the first may hold the first few samples only.
         strength: Spread of gain, bias and channel mixing; 0 leaves them.
         permute: Probability of a random permutation of the channels.
         gray: Probability of gray.
@@ -67,7 +70,7 @@ def random_colour(images: Tensor, strength: float, permute: float, gray: float, 
     Returns:
         Likewise, clamped to −1 … 1.
     """
-    n = len(images)
+    n = len(images[0])
     eye = torch.eye(3)
     mix = torch.stack([eye[torch.randperm(3)] if torch.rand(()) < permute else eye for _ in range(n)])
     mix = mix + strength * 0.5 * (torch.rand(n, 3, 3) - 0.5)
@@ -75,9 +78,8 @@ def random_colour(images: Tensor, strength: float, permute: float, gray: float, 
     mix = torch.where(torch.rand(n, 1, 1) < gray, luma, mix)
     mix = mix * (1 + strength * (torch.rand(n, 1, 1) - 0.5))
     mix = torch.where(torch.rand(n, 1, 1) < invert, -mix, mix)
-    bias = strength * 0.5 * (torch.rand(n, 3) - 0.5)
-    flat = images.flatten(2)
-    return (torch.bmm(mix, flat) + bias[..., None]).clamp(-1, 1).view_as(images)
+    bias = strength * 0.5 * (torch.rand(n, 3, 1) - 0.5)
+    return [torch.baddbmm(bias[: len(i)], mix[: len(i)], i.flatten(2)).clamp_(-1, 1).view_as(i) for i in images]
 
 
 def flip_poses(poses: Tensor, flip: Tensor) -> Tensor:

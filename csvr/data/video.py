@@ -9,11 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.frame import PictureType
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from csvr.errors import UserError
 
 Frames = NDArray[np.uint8]
+_reformatter = VideoReformatter()  # one for all frames: setting up a conversion takes longer than converting
 
 
 def encode(path: Path, frames: Frames, fps: int, gop: int, b_frames: int = 2, quality: int = 8) -> None:
@@ -68,9 +70,14 @@ def picture_type(frame: av.VideoFrame) -> str:
     return PictureType(frame.pict_type).name
 
 
+def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Frames:
+    """The frame as RGB, scaled by averaging over areas: uint8, shape (height, width, 3)."""
+    rgb = _reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA")
+    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+
+
 def resized(frame: av.VideoFrame, short_side: int) -> Frames:
     """The frame as RGB with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3)."""
     scale = short_side / min(frame.width, frame.height)
     width, height = (max(short_side, round(side * scale)) for side in (frame.width, frame.height))
-    image: Frames = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")  # type: ignore[assignment]
-    return image
+    return to_rgb(frame, width, height)

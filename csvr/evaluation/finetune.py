@@ -91,8 +91,8 @@ def finetune_accuracy(
         starts = [int(rng.integers(0, features.length(v) - span + 1)) for v in some]
         images = torch.stack([features.images(v, s) for v, s in zip(some, starts, strict=True)])
         poses = torch.stack([features.keypoints(v, s) for v, s in zip(some, starts, strict=True)])
-        (clip,), flip = random_crop([to_unit(images)], params["clip"]["crop"], area)
-        clip = random_colour(clip, settings["colour"], settings["permute"], gray=0.0, invert=0.0)
+        cropped, flip = random_crop([to_unit(images)], params["clip"]["crop"], area)
+        (clip,) = random_colour(cropped, settings["colour"], settings["permute"], gray=0.0, invert=0.0)
         poses = hold_missing(flip_poses(normalise_poses(poses, poses), flip))
         for group in optimiser.param_groups:
             group["lr"] = settings["lr"] * group["factor"] * schedule(step, steps, settings["warmup"])

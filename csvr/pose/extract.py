@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csvr.data import shards
-from csvr.data.video import frames
+from csvr.data.video import frames, to_rgb
 from csvr.errors import UserError
 from csvr.pose.detector import Detector, Person, load
 from csvr.pose.skeleton import OKS_SIGMAS
@@ -141,8 +141,7 @@ def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], Frames
         if number % settings.stride:
             continue
         numbers.append(number)
-        rgb = frame.to_ndarray(format="rgb24", width=shape[0], height=shape[1], interpolation="AREA")
-        images.append(np.asarray(rgb, dtype=np.uint8))
+        images.append(to_rgb(frame, *shape))
         if len(images) == settings.batch:
             yield numbers, np.stack(images), size
             numbers, images = [], []

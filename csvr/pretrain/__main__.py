@@ -1,6 +1,6 @@
 """Pretrain one variant with one seed, without labels: python -m csvr.pretrain --variant full --seed 0 …
 
-Reads the training videos of the index only. Writes the encoders (safetensors, with a header that says how they
+Reads the training videos of the index only. Writes the networks (safetensors, with a header that says how they
 were made) and the training curves. A killed run goes on where it stopped when it is started again.
 """
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--iframes", type=Path, nargs="+", required=True, help="shards of python -m csvr.iframes")
     parser.add_argument("--variant", required=True, help="name of the ablation, for the record")
     parser.add_argument("--seed", type=int, required=True, help="seed of weights, clip order and augmentation")
-    parser.add_argument("--output", type=Path, required=True, help="encoders (safetensors)")
+    parser.add_argument("--output", type=Path, required=True, help="networks (safetensors)")
     parser.add_argument("--history", type=Path, required=True, help="training curves (CSV)")
     args = parser.parse_args()
     cli.limit_threads(args.threads)
@@ -59,7 +59,7 @@ def main() -> None:
         seconds = time.monotonic() - began
         curves = pd.DataFrame(history or [{"step": 0}]).assign(run=run._id).to_csv(index=False)
         write_text(args.history, curves)
-        weights = {name: value.detach().numpy() for name, value in model.encoders.state_dict().items()}
+        weights = {name: value.detach().numpy() for name, value in model.state_dict().items()}
         header = {
             "run_id": run._id, "variant": args.variant, "seed": args.seed, "params": args.params,
             "data": data, "code": code, "history_sha256": hashlib.sha256(curves.encode()).hexdigest(),

@@ -75,7 +75,7 @@ def train(
         for group in generators.param_groups:
             group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
         batch = features.draw(videos, settings["batch"], seed, step)
-        terms = model(make_views(batch, params["augment"], params["clip"]["crop"]), step)
+        terms = model(make_views(batch, params["augment"], params["clip"]["crop"], model.futures), step)
         for optimiser in optimisers:
             optimiser.zero_grad()
         (terms["loss"] + terms["discriminator"]).backward()  # type: ignore[no-untyped-call]
@@ -110,7 +110,7 @@ def _measure_batch_norm(
     with torch.no_grad():
         for step in range(batches):
             batch = features.draw(videos, params["pretrain"]["batch"], seed, step)
-            views = make_views(batch, params["augment"], params["clip"]["crop"])
+            views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
             model.encoders(views.clip, views.poses)
 
 

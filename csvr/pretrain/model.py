@@ -33,7 +33,7 @@ class Views:
 
     Attributes:
         clip: (N, 3, T, H, W) in −1 … 1: input of the clip encoder, and what the first generator reconstructs.
-        future: What the second generator is to predict, likewise.
+        future: What the second generator is to predict, likewise; only of the first `futures` clips (`CSVR.futures`).
         poses, future_poses: Normalised keypoints (N, T', 17, 3).
         iframes: (M, 3, H, W).
         owner: Clip of each I-frame, (M,).
@@ -169,10 +169,11 @@ class VideoBranch(nn.Module):
         """Discriminator loss; every `penalty_every` steps with the penalty, scaled up accordingly (lazy R1)."""
         penalise = step % self.penalty_every == 0
         real = [clip.detach().requires_grad_(penalise) for clip in real]
-        logits = discriminator(real)
-        loss = discriminator_loss(logits, discriminator(fake), self.kind)
+        # One pass over both: small convolutions cost more by the call than by the clip.
+        of_real, of_fake = discriminator([torch.cat(pair) for pair in zip(real, fake, strict=True)]).chunk(2)
+        loss = discriminator_loss(of_real, of_fake, self.kind)
         if penalise:
-            loss = loss + self.penalty_every * gradient_penalty(logits, real, self.penalty, reduction="mean")
+            loss = loss + self.penalty_every * gradient_penalty(of_real, real, self.penalty, reduction="mean")
         return loss
 
 
@@ -202,6 +203,7 @@ class CSVR(nn.Module):
             else None
         )
         self.video = VideoBranch(model, channels, params["clip"]["frames"]) if self.weights["video"] else None
+        self.futures = self.video.clips if self.video else 0
 
     def forward(self, views: Views, step: int) -> dict[str, Tensor]:
         """Every loss term of one step. `loss` trains encoders and generators, `discriminator` the discriminators."""

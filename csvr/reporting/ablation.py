@@ -55,6 +55,7 @@ def protocol_names(results: Results) -> dict[str, str]:
         "linear_few": f"Linear probe, {few} label{'s' * (few != 1)} a class",
         "linear_all": "Linear probe, all labels",
         "finetune": f"Fine-tuned, {labels}",
+        "retrieval": "Nearest-neighbour retrieval, R@1",
     }
     used = {protocol for variant in results.expected.variants.values() for protocol in variant.protocols()}
     return {protocol: names[protocol] for protocol in PROTOCOLS if protocol in used}

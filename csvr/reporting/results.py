@@ -15,7 +15,7 @@ from csvr.errors import UserError
 from csvr.files import params_sha256
 
 Floats = NDArray[np.float64]
-PROTOCOLS = ("linear_few", "linear_all", "finetune")
+PROTOCOLS = ("linear_few", "linear_all", "finetune", "retrieval")
 READOUTS = ("all", "f_s", "f_d", "f_i", "f_i_untrained")
 OVERALL = "overall"
 
@@ -31,7 +31,8 @@ class Variant:
     def protocols(self) -> list[str]:
         """The protocols that the variant's parameters ask for."""
         evaluate = self.params.get("evaluate") or {}
-        wanted = {"linear_few": "probe", "linear_all": "probe", "finetune": "finetune"}
+        # Retrieval, too, asks frozen features.
+        wanted = {"linear_few": "probe", "linear_all": "probe", "finetune": "finetune", "retrieval": "probe"}
         return [name for name, key in wanted.items() if evaluate.get(key)]
 
 

@@ -27,17 +27,25 @@ def variant(results: Results, name: str, history: pd.DataFrame) -> dict[str, Any
         history: Its histories in long form (`curves.read`), without a row if it was not trained.
 
     Returns:
-        `top1.<protocol>.<overall or group>`, and `loss.<term>` at the last step; what was not measured is left out.
+        `top1.<protocol>.<overall or group>` and likewise `R@1`, `<branch>.<measure>` of what was predicted
+        (`csvr.evaluation.pretext`), and `loss.<term>` at the last step; what was not measured is left out.
     """
     found: dict[str, Any] = {}
     for protocol in results.expected.variants[name].protocols():
         scores = list(results.scores(name, protocol).values())
         if scores:
-            found.setdefault("top1", {})[protocol] = {
+            shares = {
                 group: _mean([accuracy(values, mask) for values in scores])
                 for group, mask in results.masks().items()
                 if mask.any()
             }
+            if protocol == "retrieval":
+                found["R@1"] = shares
+            else:
+                found.setdefault("top1", {})[protocol] = shares
+    pretext = [cell["pretext"] for (variant, _), cell in results.cells.items() if variant == name]
+    for branch, measures in (pretext[0] if pretext else {}).items():
+        found[branch] = {measure: _mean([values[branch][measure] for values in pretext]) for measure in measures}
     last = history[history.step == history.step.max()]
     for term, rows in last.groupby("term", sort=False):
         if term not in NO_LOSS:
@@ -46,7 +54,7 @@ def variant(results: Results, name: str, history: pd.DataFrame) -> dict[str, Any
 
 
 def numbers(results: Results, histories: list[Path], quality: dict[str, Any] | None) -> dict[str, Any]:
-    """Of the main variant (`main`), of each (`variants`) and of the poses (`pose`, if they were scored).
+    """Of the main variant (`main`), of each (`variants`) and of the estimated poses (`pose_estimator`, if scored).
 
     Raises:
         UserError: As `curves.check` and `curves.read`.
@@ -55,7 +63,7 @@ def numbers(results: Results, histories: list[Path], quality: dict[str, Any] | N
     each = {name: variant(results, name, table[table.variant == name]) for name in results.expected.variants}
     pose = {key: value for key, value in (quality or {}).items() if isinstance(value, float)}
     rounded = {key: round(value, DIGITS) for key, value in pose.items()}
-    return {"main": each[results.expected.main]} | ({"pose": rounded} if rounded else {}) | {"variants": each}
+    return {"main": each[results.expected.main]} | ({"pose_estimator": rounded} if rounded else {}) | {"variants": each}
 
 
 def main_curves(results: Results, histories: list[Path]) -> pd.DataFrame:

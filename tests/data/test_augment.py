@@ -66,10 +66,21 @@ def test_whole_area_crop_is_the_image_or_its_mirror() -> None:
 def test_gray_is_gray_and_no_change_is_no_change() -> None:
     torch.manual_seed(0)
     images = torch.rand(4, 3, 8, 8) * 2 - 1
-    gray = augment.random_colour(images, 0.0, 0.0, 1.0, 0.0)
+    (gray,) = augment.random_colour([images], 0.0, 0.0, 1.0, 0.0)
     torch.testing.assert_close(gray[:, 0], gray[:, 2])
-    torch.testing.assert_close(augment.random_colour(images, 0.0, 0.0, 0.0, 0.0), images)
-    torch.testing.assert_close(augment.random_colour(images, 0.0, 0.0, 0.0, 1.0), -images)
+    for inverted, sign in ((0.0, 1), (1.0, -1)):
+        (same,) = augment.random_colour([images], 0.0, 0.0, 0.0, inverted)
+        torch.testing.assert_close(same, sign * images)
+
+
+def test_tensors_of_the_first_samples_are_changed_as_the_whole_ones() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(4, 3, 2, 16, 16) * 2 - 1
+    for few in (0, 2):
+        (whole, part), _ = augment.random_crop([images, images[:few]], 8, (0.3, 1.0))
+        torch.testing.assert_close(part, whole[:few])
+        whole, part = augment.random_colour([whole, part], 1.0, 0.5, 0.5, 0.5)
+        torch.testing.assert_close(part, whole[:few])
 
 
 def test_uniform_starts_are_mid_points_inside_the_video() -> None:

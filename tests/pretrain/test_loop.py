@@ -130,7 +130,7 @@ def test_a_branch_without_weight_is_not_built(features: Features, changes: dict[
 def test_the_loss_is_the_weighted_sum(features: Features) -> None:
     p = params(sigma_v=2.0, sigma_p=3.0, sigma_c=5.0)
     model = CSVR(p, 8)
-    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28), 0)
+    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, model.futures), 0)
     expected = 2 * terms["video"] + 3 * terms["pose"] + 5 * terms["context"]
     torch.testing.assert_close(terms["loss"], expected)
 
@@ -138,7 +138,7 @@ def test_the_loss_is_the_weighted_sum(features: Features) -> None:
 def test_each_loss_reaches_its_own_networks_only(features: Features) -> None:
     p = params()
     model = CSVR(p, 8)
-    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28), 0)
+    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, model.futures), 0)
     terms["loss"].backward(retain_graph=True)
     assert all(q.grad is None for q in model.discriminators())
     assert all(q.grad is not None for q in model.encoders.parameters())

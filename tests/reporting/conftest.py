@@ -49,7 +49,7 @@ def metrics(variant: str, seed: int) -> dict[str, Any]:
     readouts = ["all", "f_s"] if variant == "no_pose" else ["all", "f_s", "f_d", "f_i", "f_i_untrained"]
     scores: dict[str, Any] = {"finetune": {"all": shares()}}
     if variant != "supervised_scratch":
-        for protocol in ("linear_few", "linear_all"):
+        for protocol in ("linear_few", "linear_all", "retrieval"):
             scores[protocol] = {name: shares(-0.2 * (name == "f_i_untrained")) for name in readouts}
     return {
         "run_id": f"{100 + seed}", "pretrain_run_id": f"{seed}", "variant": variant, "seed": seed,
@@ -59,7 +59,7 @@ def metrics(variant: str, seed: int) -> dict[str, Any]:
         "git": {"commit": "0123abcd", "dirty": False}, "host": {"cpu": "A CPU", "cores": 2, "hostname": "here"},
         "threads": 1, "seconds": {"pretrain": 60.0, "evaluate": 12.0},
         "videos": [f"v_{k}" for k in range(len(labels))], "labels": labels.tolist(), "classes": CLASSES,
-        "scores": scores,
+        "scores": scores, "pretext": {} if variant == "no_pose" else {"pose": {"mpjpe": 0.2 + 0.1 * seed}},
     }  # fmt: skip
 
 

@@ -308,7 +308,7 @@ def test_sigma(make, call, expect, tmp_path):
     call("sigma", "--metrics", *paths, "--expect", wanted, "--output", output, "--figure", figure)
     text = output.read_text()
     found = [line.split("|")[1:4] for line in text.splitlines() if re.match(r"\| (0.5|1) \| 3 \|", line)]
-    assert [row[:2] for row in found] == [[" 0.5 ", " 3 "], [" 1 ", " 3 "]] * 3
+    assert [row[:2] for row in found] == [[" 0.5 ", " 3 "], [" 1 ", " 3 "]] * 4
     cells = [json.loads(path.read_text()) for path in paths if path.parts[-3] == "no_context"]
     mean = 100 * np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
     assert found[0][2].startswith(f" {mean:.1f} ± ")
@@ -344,10 +344,13 @@ def test_summary(make, call, expect, tmp_path):
     assert found["main"] == found["variants"]["full"] and list(found["variants"]) == list(expect["variants"])
     assert found["variants"]["full"]["loss"] == {"loss": 2.5} and "loss" not in found["variants"]["random_init"]
     # What was not measured is left out.
-    assert set(found["main"]["top1"]) == {"linear_few", "linear_all"} and "pose" not in found
+    assert set(found["main"]["top1"]) == {"linear_few", "linear_all"} and "pose_estimator" not in found
+    assert found["main"]["pose"] == {"mpjpe": pytest.approx(0.3)} and "pose" not in found["variants"]["no_pose"]
     cells = [json.loads(path.read_text()) for path in paths if path.parts[-3] == "full"]
     expected = np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
     assert found["main"]["top1"]["linear_few"]["overall"] == pytest.approx(expected, abs=1e-6)
+    expected = np.mean([cell["scores"]["retrieval"]["all"] for cell in cells])
+    assert found["main"]["R@1"]["overall"] == pytest.approx(expected, abs=1e-6)
     assert set(found["main"]["top1"]["linear_few"]) == {"overall", "motion", "context", "both"}
     assert pd.read_csv(plots / "training_curves.csv").to_dict("list") == {"step": [10, 20], "loss": [9.0, 2.5]}
     assert pd.read_csv(plots / "per_class.csv")["class"].tolist() == cells[0]["classes"]

@@ -6,7 +6,7 @@ rule evaluate:
         index="features/{dataset}/index.csv",
         clips=shards("clips"),
         poses=shards("poses"),
-        encoders="results/{dataset}/{variant}/seed{seed}/encoders.safetensors",
+        networks="results/{dataset}/{variant}/seed{seed}/encoders.safetensors",
     output:
         "results/{dataset}/{variant}/seed{seed}/metrics.json",
     log:
@@ -26,6 +26,6 @@ rule evaluate:
     shell:
         """
         python -m csvr.evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
-            --encoders {input.encoders:q} --params {params.p:q} --output {output:q} \
+            --networks {input.networks:q} --params {params.p:q} --output {output:q} \
             --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

@@ -1,0 +1,41 @@
+"""Pretrained networks, checked against what they are to be used with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from csvr.data import shards
+from csvr.errors import UserError
+from csvr.pretrain.model import CSVR
+
+
+def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple[CSVR, dict[str, Any]]:
+    """Networks written by `csvr.pretrain`, in evaluation mode, and their header.
+
+    Raises:
+        UserError: Unreadable, or made with other parameters than `params`.
+    """
+    header = shards.header(path)
+    for key, value in header["params"].items():
+        if params.get(key) != value:
+            raise UserError(
+                f"{path}: made with {key} = {value}, but {params.get(key)} is asked for; "
+                f"run snakemake --forcerun pretrain {path}"
+            )
+    model = CSVR(params, pose_frames)
+    stored = shards.Shards([path])
+    model.load_state_dict({name: torch.from_numpy(stored[name]) for name in stored})
+    return model.eval(), header
+
+
+def require_same_data(path: Path, pretrained: dict[str, Any], present: dict[str, Any]) -> None:
+    """Raise a UserError if encoders were pretrained on other clips, poses or videos than those to evaluate on."""
+    for key in ("index_sha256", "clips", "poses"):
+        if pretrained.get(key) != present[key]:
+            raise UserError(
+                f"{path}: pretrained on data with {key} = {pretrained.get(key)}, but {present[key]} is there now; "
+                f"run snakemake --cores 8 {path} --forcerun pretrain"
+            )

@@ -1,0 +1,84 @@
+"""How well the networks do what they were pretrained for: predict future poses, reconstruct and predict clips."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from csvr.data.augment import centre_crop, hold_missing, normalise_poses, to_unit
+from csvr.data.batches import Features, uniform_starts
+from csvr.evaluation.features import BATCH
+from csvr.generation.tganv2 import real_pyramid
+from csvr.pretrain.model import CSVR, Views
+
+
+def centre_views(features: Features, videos: list[str]) -> Views:
+    """The clip of each video that, with its future, lies in the middle; centre crop, no augmentation, no I-frames."""
+    span = features.shape.span
+    where = [(v, uniform_starts(features.length(v), 2 * span, 1)[0]) for v in videos]
+    clip, future = (torch.stack([features.images(v, s + later) for v, s in where]) for later in (0, span))
+    poses, future_poses = (torch.stack([features.keypoints(v, s + later) for v, s in where]) for later in (0, span))
+    return Views(
+        clip=centre_crop(to_unit(clip), features.shape.crop),
+        future=centre_crop(to_unit(future), features.shape.crop),
+        poses=hold_missing(normalise_poses(poses, poses)),
+        future_poses=normalise_poses(future_poses, poses),
+        iframes=clip.new_empty(0),
+        owner=clip.new_empty(0),
+    )
+
+
+def psnr(generated: Tensor, real: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB of clips (N, 3, T, H, W) in −1 … 1: (N,), larger is better."""
+    error = (generated - real).square().flatten(1).mean(1)
+    return 10 * torch.log10(4 / error)
+
+
+def joint_errors(predicted: Tensor, target: Tensor) -> Tensor:
+    """Distances of predicted joints (N, T', K, 2) from the visible ones of `target` (N, T', K, 3): (visible,)."""
+    distances: Tensor = torch.linalg.vector_norm(predicted - target[..., :2], dim=-1)
+    return distances[target[..., 2] > 0]
+
+
+@torch.inference_mode()
+def pretext_quality(model: CSVR, features: Features, videos: list[str]) -> dict[str, dict[str, float]]:
+    """Quality of the predictions of each branch that the model has.
+
+    Args:
+        model: In evaluation mode.
+        features: Stored clips and poses.
+        videos: Names; of each the middle clip counts.
+
+    Returns:
+        `pose`: mean distance of predicted future joints from the estimated ones (`mpjpe`, in halves of the longer side
+        of the person's box during the clip), beside that of the last pose repeated (`mpjpe_repeat`) and of constant
+        velocity (`mpjpe_velocity`). `generation`: PSNR in dB of the reconstructed clip (`psnr_clip`) and of the
+        predicted future (`psnr_future`) at the generators' resolution, beside that of the last frame repeated
+        (`psnr_repeat`).
+    """
+    found: dict[str, dict[str, list[Tensor]]] = {}
+    for first in range(0, len(videos), BATCH):
+        views = centre_views(features, videos[first : first + BATCH])
+        maps = model.encoders(views.clip, views.poses)
+        if model.pose is not None:
+            last, before = views.poses[:, -1:, :, :2], views.poses[:, -2:-1, :, :2]
+            steps = torch.arange(1, views.future_poses.shape[1] + 1)[:, None, None]
+            guesses = {
+                "mpjpe": model.pose.decoder(maps["f_d"], views.poses),
+                "mpjpe_repeat": last.expand_as(views.future_poses[..., :2]),
+                "mpjpe_velocity": last + steps * (last - before),
+            }
+            for name, guess in guesses.items():
+                found.setdefault("pose", {}).setdefault(name, []).append(joint_errors(guess, views.future_poses))
+        if model.video is not None:
+            kept = found.setdefault("generation", {})
+            for name, generator in model.video.generators.items():
+                fake = generator(maps.get("f_i", maps["f_s"]))
+                (real,) = real_pyramid(getattr(views, name), model.video.sizes[-1:], fake.frames)
+                kept.setdefault(f"psnr_{name}", []).append(psnr(fake.clips[0], real))
+            (shown,) = real_pyramid(views.clip, model.video.sizes[-1:], fake.frames)
+            kept.setdefault("psnr_repeat", []).append(psnr(shown[:, :, -1:].expand_as(real), real))
+    return {
+        branch: {name: round(float(torch.cat(parts).mean()), 6) for name, parts in kinds.items()}
+        for branch, kinds in found.items()
+    }
