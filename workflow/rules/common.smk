@@ -13,18 +13,29 @@ import os
 import re
 import shlex
 import sys
+import time
+import warnings
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # Nothing that takes long to import.
 sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "scripts"))]
 from check_params import PRETRAIN, VARIED, WEIGHTS, applied, message, problems
+from csvr.errors import UserError
+from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
 
 wrong = problems(config)
 if wrong:
     raise WorkflowError(message(wrong))
+
+# Jobs find the setting in their environment. It is no parameter: where runs are recorded is no reason to run again.
+try:
+    OBSERVER = observer_url.setting()
+except UserError as error:
+    raise WorkflowError(str(error))
 
 DATASET = config["dataset"]
 GENERATED = "generate" in DATASET
@@ -128,6 +139,35 @@ def runs_folder():
     here = Path.cwd().resolve()
     homes = [path.parents[2] for path in (here, *here.parents) if path.parts[-3:] == (".dvc", "tmp", "exps")]
     return str(homes[-1] / "runs") if homes else "runs"
+
+
+WARNED = []  # of the database, in this run of the workflow
+STARTED = time.time()
+
+
+def warn_of_observer(starting=False):
+    """Warn once, if runs are to be recorded in a database too: that it does not answer, or what it missed."""
+    if OBSERVER and not WARNED:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a deprecated import of Sacred
+            from csvr.tracking import observers
+        runs = Path(runs_folder())
+        found = observers.unreachable(runs) if starting else observers.unrecorded(runs, STARTED)
+        if found:
+            WARNED.append(found)
+            logger.warning(found)
+
+
+onstart:
+    warn_of_observer(starting=True)
+
+
+onsuccess:
+    warn_of_observer()
+
+
+onerror:
+    warn_of_observer()
 
 
 # The usual strict mode, and: no BLAS threads beside those that a command asks for, none of Sacred's warnings of a
