@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
         if name in ("curves", "summary"):
             count = "+" if name == "curves" else "*"
             command.add_argument(
-                "--histories", type=Path, nargs=count, required=True, help="<variant>/seed<k>/history.csv"
+                "--histories", type=Path, nargs=count, required=True, help="<cell>/seed<k>/history.csv"
             )
         if name == "summary":
             command.add_argument("--plots", type=Path, required=True, help="folder for tables to plot (CSV)")

@@ -16,6 +16,7 @@ from csvr import cli
 from csvr.errors import UserError
 
 COLUMNS = ("id", "step", "status", "seed", "start", "duration", "result")
+WEIGHTS = ("sigma_v", "sigma_p", "sigma_c")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -25,6 +26,14 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _step(run: dict[str, Any], config: dict[str, Any]) -> str:
+    """The command, and where it works on a variant, which and at what loss weights."""
+    words = [str(run.get("experiment", {}).get("name", ""))]
+    if "variant" in config:
+        words += [config["variant"], *(f"{key}={config[key]:g}" for key in WEIGHTS if key in config)]
+    return " ".join(words)
 
 
 def _short(value: Any) -> str:
@@ -71,7 +80,7 @@ def table(runs: Path) -> list[dict[str, str]]:
         rows.append(
             {
                 "id": folder.name,
-                "step": " ".join(filter(None, [run.get("experiment", {}).get("name", ""), config.get("variant")])),
+                "step": _step(run, config),
                 "status": _status(run),
                 "seed": str(config.get("seed", "")),
                 "start": (run.get("start_time") or "")[:19].replace("T", " "),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -25,28 +24,24 @@ def check(path: Path, expected: Expectation) -> None:
     Raises:
         UserError: Names the file, both values and the command that mends it.
     """
-    variant, seed = path.parent.parent.name, path.parent.name.removeprefix("seed")
-    if variant not in expected.variants or seed not in map(str, expected.seeds):
-        raise UserError(f"{path}: variant {variant!r}, seed {seed} is not one that the report expects")
+    names, _ = expected.rows(path)
     encoders = path.with_name("encoders.safetensors")
     made = header(encoders)
-    params = {key: value for key, value in expected.variants[variant].params.items() if key in made["params"]}
+    params = {key: value for key, value in expected.variants[names[0]].params.items() if key in made["params"]}
     found = {"history_sha256": sha256(path), "code": expected.code["pretrain"], "params": params}
     # What is there against what the encoders say: the message reads "made with (encoders), expected (asked for)".
     require(encoders, {key: made.get(key) for key in found}, found, f"snakemake --cores 8 {path} --forcerun pretrain")
 
 
-def read(paths: list[Path]) -> pd.DataFrame:
+def read(paths: list[Path], expected: Expectation) -> pd.DataFrame:
     """All histories in long form: variant, seed, step, term, value.
 
     Raises:
-        UserError: A path that is not <variant>/seed<k>/…, or a file that is no history.
+        UserError: A path that is not of a cell that the report expects, or a file that is no history.
     """
     frames = []
     for path in paths:
-        match = re.fullmatch(r"seed(\d+)", path.parent.name)
-        if not match:
-            raise UserError(f"{path}: the folders must be <variant>/seed<k>")
+        names, seed = expected.rows(path)
         try:
             table = pd.read_csv(path)
             rows = table.drop(columns="run").melt(id_vars="step", var_name="term")
@@ -55,7 +50,7 @@ def read(paths: list[Path]) -> pd.DataFrame:
             raise UserError(
                 f"{path}: no history of csvr.pretrain ({error}); run snakemake --cores 8 {path} --forcerun pretrain"
             ) from error
-        frames.append(rows.assign(variant=path.parent.parent.name, seed=int(match[1])))
+        frames += [rows.assign(variant=name, seed=seed) for name in names]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -67,11 +62,11 @@ def draw(paths: list[Path], output: Path, expected: Expectation) -> None:
     """
     for path in paths:
         check(path, expected)
-    table = read(paths).dropna(subset="value")
+    table = read(paths, expected).dropna(subset="value")
     if table.empty:
         raise UserError("none of the histories has a curve; the variants were not trained")
     terms = sorted(table.term.unique(), key=lambda t: FIRST.index(t) if t in FIRST else len(FIRST))
-    variants = list(table.variant.unique())
+    variants = [name for name in expected.variants if name in set(table.variant)]
     columns = min(3, len(terms))
     rows = math.ceil(len(terms) / columns)
     figure, axes = plt.subplots(

@@ -22,11 +22,16 @@ OVERALL = "overall"
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of the table: how it is called and the effective parameters its runs must have."""
+    """One row of the table: how it is called and the effective parameters its runs must have.
+
+    Attributes:
+        cell: Where its results are, "<variant>/<loss weights>". Rows that differ in name only share it.
+    """
 
     title: str
     description: str
     params: dict[str, Any]
+    cell: str
 
     def protocols(self) -> list[str]:
         """The protocols that the variant's parameters ask for."""
@@ -74,6 +79,18 @@ class Expectation:
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise UserError(f"--expect: missing or unknown key: {error}") from error
+
+    def rows(self, path: Path) -> tuple[list[str], int]:
+        """The variants that a file of results belongs to, and its seed, by its path "…/<cell>/seed<k>/<file>".
+
+        Raises:
+            UserError: No variant or no seed that the report expects.
+        """
+        cell, seed = "/".join(path.parts[-4:-2]), path.parent.name
+        found = [name for name, variant in self.variants.items() if variant.cell == cell]
+        if not found or seed not in {f"seed{known}" for known in self.seeds}:
+            raise UserError(f"{path}: {cell!r}, {seed!r} is not one that the report expects")
+        return found, int(seed.removeprefix("seed"))
 
     def evaluation(self, part: str, key: str) -> Any:
         """`params.evaluate.<part>.<key>` of the first variant that has it, else None."""
@@ -161,15 +178,14 @@ def load(paths: list[Path], expected: Expectation, index: Path | None = None) ->
     first: tuple[Path, dict[str, Any]] | None = None
     for path in paths:
         cell = _read(path)
-        where = (cell["variant"], cell["seed"])
-        if where[0] not in expected.variants or where[1] not in expected.seeds:
-            raise UserError(f"{path}: variant {where[0]!r}, seed {where[1]} is not one that the report expects")
-        if where in cells:
-            raise UserError(f"{path}: variant {where[0]!r}, seed {where[1]} is already in {origin[where]}")
+        names, seed = expected.rows(path)
+        if (names[0], seed) in cells:
+            raise UserError(f"{path}: variant {names[0]!r}, seed {seed} is already in {origin[names[0], seed]}")
         _check_made(path, cell, expected)
         first = first or (path, cell)
         _check_data(path, cell, *first)
-        cells[where], origin[where] = cell, path
+        for name in names:
+            cells[name, seed], origin[name, seed] = cell, path
     if first is None:
         raise UserError("no metrics files; run snakemake --cores 8 first")
     if index is not None and digest(index) != first[1]["data"]["index_sha256"]:
@@ -217,7 +233,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _check_made(path: Path, cell: dict[str, Any], expected: Expectation) -> None:
     """Refuse a file made with other parameters, from otherwise extracted features or by other code."""
     run = f"snakemake --cores 8 {path} --forcerun"
-    params = expected.variants[cell["variant"]].params
+    names, seed = expected.rows(path)
+    place, params = {"variant": path.parts[-4], "seed": seed}, expected.variants[names[0]].params
+    require(path, {key: cell[key] for key in place}, place, f"{run} pretrain")
     wrong = differences(cell["params"], params)
     step = "evaluate" if all(key.startswith("evaluate") for key, _, _ in wrong) else "pretrain"
     require(path, cell["params"], params, f"{run} {step}")

@@ -107,7 +107,7 @@ def _histories(results: Results, paths: list[Path]) -> pd.DataFrame:
         curves.check(path, results.expected)
     if not paths:
         return pd.DataFrame(columns=["step", "term", "value", "variant", "seed"])
-    return curves.read(paths).dropna(subset="value")
+    return curves.read(paths, results.expected).dropna(subset="value")
 
 
 def _mean(values: list[float]) -> float:

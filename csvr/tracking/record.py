@@ -10,9 +10,9 @@ from typing import Any
 
 import torch  # noqa: F401  (Sacred seeds torch only if it is imported when the run starts)
 from sacred import SETTINGS, Experiment
-from sacred.observers import FileStorageObserver
 from sacred.run import Run
 
+from csvr.tracking.observers import Files, database
 from csvr.tracking.sources import ROOT, code_hash
 
 SETTINGS.CAPTURE_MODE = "sys"
@@ -20,7 +20,7 @@ SETTINGS.HOST_INFO.INCLUDE_GPU_INFO = False  # shells out to nvidia-smi on every
 
 
 def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[str, Any], runs: Path) -> Any:
-    """Run `main(config, run)` as one Sacred run called `name`, stored under `runs`.
+    """Run `main(config, run)` as one Sacred run called `name`, stored under `runs` (and where CSVR_OBSERVER says).
 
     Args:
         name: The command's name, e.g. "pretrain" for `python -m csvr.pretrain`.
@@ -34,13 +34,14 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
         What `main` returned.
 
     Raises:
+        UserError: CSVR_OBSERVER is no URL of a database; nothing is run.
         Whatever `main` raises; the run is then recorded as FAILED, or as INTERRUPTED after Ctrl-C and SIGTERM.
     """
-    code = code_hash(name)
+    code, further = code_hash(name), database(runs)
     experiment = Experiment(name, base_dir=str(ROOT), save_git_info=(ROOT / ".git").exists())
     for source in sorted((ROOT / "csvr").rglob("*.py")):
         experiment.add_source_file(str(source))
-    experiment.observers.append(FileStorageObserver(runs))
+    experiment.observers += [Files(runs), further] if further else [Files(runs)]
     # A name of its own: Sacred sets this logger's level, and would silence the progress of a logger called csvr.*
     experiment.logger = logging.getLogger(f"sacred.{name}")  # type: ignore[assignment]
     experiment.add_config(config)
@@ -48,6 +49,8 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
     @experiment.main  # type: ignore[untyped-decorator]
     def _(_run: Run) -> Any:
         _run.info["code_sha256"] = code
+        if further:
+            _run.info["database_run"] = further.key
         return main(config, _run)
 
     # Snakemake ends jobs by SIGTERM, and batch systems too; without a handler nothing would be recorded.

@@ -38,6 +38,11 @@ def params(variant: str) -> dict[str, Any]:
     }
 
 
+def place(variant: str) -> str:
+    """Folders of a variant's results."""
+    return f"{variant}/sigma_p={params(variant)['sigma_p']}"
+
+
 def metrics(variant: str, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng([seed, list(ACCURACY).index(variant)])
     labels = np.repeat(np.arange(6), EACH)
@@ -68,7 +73,12 @@ def expect() -> dict[str, Any]:
     return {
         "order": list(ACCURACY),
         "variants": {
-            name: {"title": f"title of {name}", "description": f"About {name}.", "params": params(name)}
+            name: {
+                "title": f"title of {name}",
+                "description": f"About {name}.",
+                "params": params(name),
+                "cell": place(name),
+            }
             for name in ACCURACY
         },
         "seeds": [0, 1, 2],
@@ -91,7 +101,7 @@ def make(tmp_path: Path) -> Make:
             for seed in range(3):
                 cell = metrics(variant, seed)
                 if change(variant, seed, cell) is not False:
-                    path = tmp_path / "results" / "mannequin" / variant / f"seed{seed}" / "metrics.json"
+                    path = tmp_path / "results" / "mannequin" / place(variant) / f"seed{seed}" / "metrics.json"
                     path.parent.mkdir(parents=True)
                     path.write_text(json.dumps(cell))
                     paths.append(path)

@@ -20,6 +20,7 @@ from csvr.reporting.ablation import write
 from csvr.reporting.claims import CONTRARY, NOT_SUPPORTED, SUPPORTED, UNTESTABLE, claims, interval_text
 from csvr.reporting.results import Expectation, load
 from csvr.reporting.statistics import Interval, accuracy
+from tests.reporting.conftest import place
 
 
 @pytest.fixture
@@ -259,7 +260,7 @@ def write_history(path: Path, table: pd.DataFrame, expect: dict[str, Any]) -> Pa
     path.parent.mkdir(parents=True)
     table.to_csv(path, index=False)
     made = {
-        "params": {"sigma_p": expect["variants"][path.parts[-3]]["params"]["sigma_p"]},
+        "params": {"sigma_p": expect["variants"][path.parts[-4]]["params"]["sigma_p"]},
         "code": expect["code"]["pretrain"], "history_sha256": sha256(path),
     }  # fmt: skip
     shards.write(path.with_name("encoders.safetensors"), {"w": np.zeros(1)}, made)
@@ -270,12 +271,12 @@ def test_curves(call, expect, tmp_path):
     paths = []
     for variant in ("full", "no_pose"):
         for seed in (0, 1):
-            path = tmp_path / variant / f"seed{seed}" / "history.csv"
+            path = tmp_path / place(variant) / f"seed{seed}" / "history.csv"
             table = pd.DataFrame(
                 {"step": [10, 20, 30], "loss": [3.0, 2.0, 1.0 + seed], "lr": 0.1, "novel": [1, 2, 3], "run": "7"}
             )
             paths.append(write_history(path, table if variant == "full" else table.drop(columns="novel"), expect))
-    untrained = tmp_path / "random_init" / "seed0" / "history.csv"
+    untrained = tmp_path / place("random_init") / "seed0" / "history.csv"
     write_history(untrained, pd.DataFrame({"step": [0], "run": "7"}), expect)
     output = tmp_path / "curves.png"
     flags = "--expect", json.dumps(expect), "--output", output
@@ -284,7 +285,7 @@ def test_curves(call, expect, tmp_path):
     with pytest.raises(UserError, match="not trained"):
         call("curves", "--histories", untrained, *flags)
     untrained.write_text("")
-    with pytest.raises(UserError, match=r"random_init/seed0.*history_sha256 = .*expected .*--forcerun pretrain"):
+    with pytest.raises(UserError, match=r"random_init/.*/seed0.*history_sha256 = .*expected .*--forcerun pretrain"):
         call("curves", "--histories", untrained, *flags)
     other = expect | {"code": expect["code"] | {"pretrain": "new"}}
     with pytest.raises(UserError, match="code = 'ppp.*expected 'new'.*--forcerun pretrain"):
@@ -309,7 +310,7 @@ def test_sigma(make, call, expect, tmp_path):
     text = output.read_text()
     found = [line.split("|")[1:4] for line in text.splitlines() if re.match(r"\| (0.5|1) \| 3 \|", line)]
     assert [row[:2] for row in found] == [[" 0.5 ", " 3 "], [" 1 ", " 3 "]] * 4
-    cells = [json.loads(path.read_text()) for path in paths if path.parts[-3] == "no_context"]
+    cells = [json.loads(path.read_text()) for path in paths if path.parts[-4] == "no_context"]
     mean = 100 * np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
     assert found[0][2].startswith(f" {mean:.1f} ± ")
     assert "minus variant full (σ_p = 1, σ_c = 3)" in text
@@ -323,7 +324,7 @@ def test_summary(make, call, expect, tmp_path):
     losses = {"full": 2.0, "no_pose": 1.0}
     histories = [
         write_history(
-            tmp_path / name / f"seed{seed}" / "history.csv",
+            tmp_path / place(name) / f"seed{seed}" / "history.csv",
             pd.DataFrame({"step": [10, 20], "loss": [9.0, loss + seed], "lr": 0.1, "run": "7"}),
             expect,
         )
@@ -346,7 +347,7 @@ def test_summary(make, call, expect, tmp_path):
     # What was not measured is left out.
     assert set(found["main"]["top1"]) == {"linear_few", "linear_all"} and "pose_estimator" not in found
     assert found["main"]["pose"] == {"mpjpe": pytest.approx(0.3)} and "pose" not in found["variants"]["no_pose"]
-    cells = [json.loads(path.read_text()) for path in paths if path.parts[-3] == "full"]
+    cells = [json.loads(path.read_text()) for path in paths if path.parts[-4] == "full"]
     expected = np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
     assert found["main"]["top1"]["linear_few"]["overall"] == pytest.approx(expected, abs=1e-6)
     expected = np.mean([cell["scores"]["retrieval"]["all"] for cell in cells])

@@ -35,7 +35,7 @@ def test_complete_results_load(make, expect):
 
 def test_other_parameters_are_refused_with_key_values_and_command(make, expect):
     message = refused(make, expect, lambda cell: cell["params"]["model"]["backbone"].update(width=8))
-    assert "no_context/seed1/metrics.json" in message
+    assert "no_context/sigma_p=1/seed1/metrics.json" in message
     assert "model.backbone.width = 8, expected 16" in message
     assert "--forcerun pretrain" in message
 
@@ -54,7 +54,7 @@ def test_other_data_is_refused(make, expect):
 @pytest.mark.parametrize("step", ["pretrain", "evaluate"])
 def test_other_code_is_refused(make, expect, step):
     message = refused(make, expect, lambda cell: cell["code"].update({step: "old"}))
-    assert "no_context/seed1/metrics.json" in message
+    assert "no_context/sigma_p=1/seed1/metrics.json" in message
     assert f"code.{step} = 'old', expected '{step[0] * 64}'" in message
     assert message.endswith(f"--forcerun {step}")
 
@@ -105,17 +105,34 @@ def test_unexpected_seed_and_twice_the_same_cell(make, expect):
     paths = make()
     with pytest.raises(UserError, match="already in"):
         load([*paths, paths[0]], Expectation.of(expect))
-    with pytest.raises(UserError, match="seed 2 is not one"):
+    with pytest.raises(UserError, match="'seed2' is not one"):
         load(paths, Expectation.of(expect | {"seeds": [0, 1]}))
+
+
+def test_file_of_another_cell_is_refused(make, expect):
+    message = refused(make, expect, lambda cell: cell.update(variant="full", seed=0))
+    assert "seed = 0, expected 1; variant = 'full', expected 'no_context'" in message
+    assert message.endswith("--forcerun pretrain")
+
+
+def test_rows_that_are_one_cell_share_its_file(make, expect):
+    """A variant that differs from full in name only, as no_context does where σ_c is 0 for all."""
+    twin = {name: expect["variants"]["full"][name] for name in ("params", "cell")}
+    expect["variants"]["no_context"] |= twin
+    results = load(make(lambda v, s, _: v != "no_context"), Expectation.of(expect))
+    assert not results.missing()
+    assert results.cells["full", 1] is results.cells["no_context", 1]
 
 
 def test_broken_json_is_named(make, expect):
     paths = make()
     paths[4].write_text('{"run_id": ')
-    with pytest.raises(UserError, match=r"no_pose/seed1/metrics\.json: no readable JSON .*--forcerun evaluate"):
+    with pytest.raises(
+        UserError, match=r"no_pose/sigma_p=0/seed1/metrics\.json: no readable JSON .*--forcerun evaluate"
+    ):
         load(paths, Expectation.of(expect))
     paths[4].write_text("[1]")
-    with pytest.raises(UserError, match=r"no_pose/seed1/metrics\.json: not what csvr\.evaluate writes"):
+    with pytest.raises(UserError, match=r"no_pose/sigma_p=0/seed1/metrics\.json: not what csvr\.evaluate writes"):
         load(paths, Expectation.of(expect))
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,11 @@ def create(target: Path) -> Repository:
     return repository
 
 
+def folder(sigma_p: float = 1.0, variant: str = "full", seed: int = 0) -> str:
+    """Where results of a variant with that σ_p are."""
+    return f"results/mannequin/{variant}/sigma_v=1,sigma_p={sigma_p:g},sigma_c=3/seed{seed}"
+
+
 def weight(metrics: dict[str, Any]) -> float:
     """σ_p of a trained variant, from its loss terms alone: L = σ_v L_video + σ_p L_pose + σ_c L_context."""
     loss = metrics["loss"]
@@ -103,7 +109,7 @@ def agree(read: Callable[[str], str], sigma_p: float) -> None:
     assert yaml.safe_load(read("params.yaml"))["sigma_p"] == sigma_p
     # Rounded to six digits, and L_pose is small.
     assert abs(weight(json.loads(read("reports/metrics.json"))["variants"]["full"]) - sigma_p) < 1e-3
-    cell = json.loads(read("results/mannequin/full/seed0/metrics.json"))
+    cell = json.loads(read(f"{folder(sigma_p)}/metrics.json"))
     assert cell["params"]["sigma_p"] == sigma_p
     expected = json.loads(read("results/mannequin/expected.json"))
     assert expected["variants"]["full"]["params"]["sigma_p"] == sigma_p
@@ -132,5 +138,11 @@ def read(repository: Repository, revision: str, path: str) -> str:
     return str(dvc.api.read(path, repo=str(repository.path), rev=revision))
 
 
-def header(repository: Repository, variant: str = "full") -> dict[str, Any]:
-    return shards.header(repository.path / f"results/mannequin/{variant}/seed0/encoders.safetensors")
+def header(repository: Repository, sigma_p: float = 1.0, variant: str = "full") -> dict[str, Any]:
+    return shards.header(repository.path / folder(sigma_p, variant) / "encoders.safetensors")
+
+
+def computed(repository: Repository) -> dict[str, int]:
+    """How often each step ran, by the runs that are recorded."""
+    runs = (json.loads(path.read_text()) for path in (repository.path / "runs").glob("*/run.json"))
+    return dict(Counter(run["experiment"]["name"] for run in runs))

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.experiments import Repository, create, header, here, read, there
+from tests.workflow.experiments import Repository, computed, create, folder, header, here, read, there
 
 Copy = Callable[[], Repository]
 
@@ -47,7 +47,7 @@ def test_temp_experiment_has_its_own_numbers(baseline: Repository) -> None:
     baseline.dvc("exp", "run", "--temp", "-n", "nine", "-S", "sigma_p=0.9")
     there(baseline, "nine", 0.9)
     # Its runs are kept, though the folder in which they were made is gone.
-    cell = json.loads(read(baseline, "nine", "results/mannequin/full/seed0/metrics.json"))
+    cell = json.loads(read(baseline, "nine", f"{folder(0.9)}/metrics.json"))
     for key, step in (("pretrain_run_id", "pretrain"), ("run_id", "evaluate")):
         run = baseline.path / "runs" / cell[key]
         found = json.loads((run / "run.json").read_text())
@@ -60,12 +60,12 @@ def test_temp_experiment_has_its_own_numbers(baseline: Repository) -> None:
 
 def test_checkout_and_run_again(baseline: Repository) -> None:
     """And in between: what does not depend on σ_p is not made again."""
-    kept = header(baseline, "no_pose")["run_id"]
+    kept = header(baseline, 0, "no_pose")["run_id"]
+    before = computed(baseline)
     baseline.dvc("exp", "run", "-n", "half", "-S", "sigma_p=0.5")
     here(baseline, 0.5)
-    first = header(baseline)["run_id"]
-    assert header(baseline, "no_pose")["run_id"] == kept
-    assert "no_pose" not in baseline.run("ls", "-t", "logs/mannequin/pretrain").split()[0]
+    assert header(baseline, 0, "no_pose")["run_id"] == kept
+    assert computed(baseline) == before | {step: before[step] + 1 for step in ("pretrain", "evaluate")}
     # `dvc repro` has nothing to do after `dvc exp run`, nor has Snakemake (`here`).
     assert "up to date" in baseline.dvc("repro")
     baseline.git("checkout", "-q", "HEAD", ".")
@@ -74,7 +74,50 @@ def test_checkout_and_run_again(baseline: Repository) -> None:
     baseline.dvc("exp", "run", "-S", "sigma_p=0.5", "-n", "again")
     here(baseline, 0.5)
     there(baseline, "again", 0.5)
-    assert header(baseline)["run_id"] != first
+
+
+def test_computed_once_whichever_command_asks(baseline: Repository) -> None:
+    """Back and forth, as points of a sweep, as a variant that sets only a weight, by Snakemake and by DVC."""
+    half = "sigma_p=0.5"
+    baseline.dvc("exp", "run", "-S", half)
+    before = computed(baseline)
+    baseline.dvc("exp", "run", "-S", "sigma_p=1.0")
+    here(baseline, 1.0)
+    baseline.dvc("exp", "run", "-S", half)
+    here(baseline, 0.5)
+    baseline.snakemake("--config", "sigma_p=1.0")
+    # Points of a sweep that were experiments …
+    sweep = "sweep.sigma_p=[0.5,1.0]", "sweep.sigma_c=[3.0]"
+    baseline.dvc("exp", "run", *(word for value in ("sigma_p=1.0", *sweep) for word in ("-S", value)))
+    assert "| 0.5 | 3 |" in (baseline.path / "reports/table_sigma.md").read_text()
+    here(baseline, 1.0)
+    assert computed(baseline) == before
+    # … an experiment that was such a point, and a variant that is one.
+    baseline.dvc("exp", "run", "-S", "sweep.sigma_p=[0.25]", "-S", "sweep.sigma_c=[3.0]")
+    again = computed(baseline)
+    assert again == before | {step: before[step] + 1 for step in ("pretrain", "evaluate")}
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.25")
+    here(baseline, 0.25)
+    (baseline.path / "params/ablation/quarter.yaml").write_text(
+        "name: quarter\ntitle: quarter\ndescription: A quarter of the weight.\nset:\n  sigma_p: 0.25\n"
+    )
+    baseline.git("add", "params")
+    baseline.dvc("exp", "run", "-S", "ablation=quarter")
+    here(baseline, 1.0)
+    assert computed(baseline) == again
+    metrics = baseline.json("reports/metrics.json")
+    assert metrics["main"] == metrics["variants"]["quarter"] != metrics["variants"]["full"]
+
+
+def test_cell_put_aside_follows_what_it_is_made_of(baseline: Repository) -> None:
+    """Poses are extracted anew while another σ_p is looked at; then DVC gives all files any age."""
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.5", "-S", "pose_extraction.stride=2")
+    here(baseline, 0.5)
+    for path in (baseline.path / folder(1.0)).iterdir():
+        path.touch()
+    old = header(baseline)["run_id"]
+    baseline.snakemake("--config", "sigma_p=1.0")
+    assert header(baseline)["run_id"] != old
 
 
 def test_parameters_without_their_results(baseline: Repository) -> None:
@@ -123,12 +166,12 @@ def find(repository: Repository, name: str) -> str:
     return next(line.split()[0] for line in lines if line.endswith(f"/{name}"))
 
 
-def wait_for_pretraining(repository: Repository, process: subprocess.Popen[str]) -> None:
-    """Until the encoders of full are others than now."""
-    encoders = repository.path / "results/mannequin/full/seed0/encoders.safetensors"
-    before = header(repository)["run_id"]
+def wait_for_pretraining(repository: Repository, process: subprocess.Popen[str], sigma_p: float = 0.5) -> None:
+    """Until the encoders of full are there, or are others than now."""
+    encoders = repository.path / folder(sigma_p) / "encoders.safetensors"
+    before = header(repository, sigma_p)["run_id"] if encoders.exists() else None
     limit = time.monotonic() + 120
-    while not encoders.exists() or header(repository)["run_id"] == before:
+    while not encoders.exists() or header(repository, sigma_p)["run_id"] == before:
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.1)
 
@@ -164,7 +207,7 @@ def test_edit_while_it_runs(baseline: Repository) -> None:
     text, _ = process.communicate(timeout=120)
     assert process.returncode != 0 and "were changed while the workflow ran" in text
     process = baseline.start("dvc", "repro")
-    wait_for_pretraining(baseline, process)
+    wait_for_pretraining(baseline, process, 0.25)
     source.write_text(source.read_text() + "\n# changed\n")
     text, _ = process.communicate(timeout=120)
     # A step that was still to come used the new sources: the reports' guard sees that first.
@@ -226,7 +269,7 @@ def test_ablation_is_the_main_variant(baseline: Repository) -> None:
     baseline.dvc("exp", "run", "-S", "ablation=weak_pose")
     metrics = baseline.json("reports/metrics.json")
     assert metrics["main"] == metrics["variants"]["weak_pose"]
-    assert header(baseline, "weak_pose")["params"]["sigma_p"] == 0.1
+    assert header(baseline, 0.1)["params"]["sigma_p"] == 0.1
     assert "weak pose" in (baseline.path / "reports/table_ablation.md").read_text()
 
 

@@ -20,6 +20,7 @@ from csvr.data.shards import Shards, write
 from csvr.errors import UserError
 from csvr.files import sha256
 from csvr.tracking.provenance import collect
+from tests.workflow.experiments import folder
 from tests.workflow.repository import ROOT, Run, command, copy_repository
 
 EXTRACTION = {"generate_mannequin", "index_videos", "extract_iframes", "extract_clips", "extract_poses"}
@@ -87,9 +88,9 @@ def test_everything_is_made(finished: Path) -> None:
         assert (finished / "reports" / name).stat().st_size > 0
     for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):
         assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
-    cell = finished / "results/mannequin/full/seed0"
+    cell = finished / folder()
     ids = {json.loads((cell / "metrics.json").read_text())["run_id"]}
-    for name in ("results/mannequin/full/seed0/history.csv", "features/mannequin/index.csv"):
+    for name in (f"{folder()}/history.csv", "features/mannequin/index.csv"):
         ids |= set(pd.read_csv(finished / name, dtype=str)["run"])
     assert len(ids) == 3
     assert all((finished / "runs" / run / "run.json").exists() for run in ids)
@@ -131,7 +132,8 @@ def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> Non
     index = "features/mannequin/index.csv"
     for report in (name for name in nodes if name.startswith("reports/")):
         assert index in reached(report)
-    cells = {f"results/mannequin/{v}/seed{s}/metrics.json" for v in ("full", "no_pose", "random_init") for s in (0, 1)}
+    variants = ((1, "full"), (0, "no_pose"), (1, "random_init"))
+    cells = {f"{folder(*variant, seed)}/metrics.json" for variant in variants for seed in (0, 1)}
     assert set(nodes["reports/table_ablation.md"]["from"]) == cells
     assert len(nodes[index]["videos"]) == 48
     for video, found in nodes[index]["videos"].items():
@@ -142,7 +144,7 @@ def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None
     words = sys.executable, "-W", "ignore", "-m", "csvr.trace", "reports/table_ablation.md"
     done = command(*words, cwd=finished)
     assert done.returncode == 0, done.stdout
-    cell = json.loads((finished / "results/mannequin/no_pose/seed1/metrics.json").read_text())
+    cell = json.loads((finished / folder(0, "no_pose", 1) / "metrics.json").read_text())
     place = [done.stdout.index(text) for text in (
         "reports/table_ablation.md", f"evaluate in run {cell['run_id']};", f"pretrain in run {cell['pretrain_run_id']};"
     )]  # fmt: skip
@@ -161,17 +163,17 @@ def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None
 
 def test_provenance_refuses_features_that_results_were_not_made_of(finished: Path, tmp_path: Path) -> None:
     """Poses of another run, put in the place of those that the encoders were pretrained on."""
-    folder = tmp_path / "poses"
+    poses = tmp_path / "poses"
     arrays = Shards([finished / "features/mannequin/poses/0.safetensors"])
-    write(folder / "0.safetensors", dict(arrays), next(iter(arrays.headers.values())) | {"run_id": "999"})
+    write(poses / "0.safetensors", dict(arrays), next(iter(arrays.headers.values())) | {"run_id": "999"})
     features = [
         finished / f"features/mannequin/{kind}/{k}.safetensors" for kind in ("clips", "iframes") for k in (0, 1)
     ]
-    results = str(finished / "results/mannequin/full/seed0/metrics.json")
-    with pytest.raises(UserError, match="full/seed0/encoders.*pretrained on poses of run .*--forcerun pretrain"):
+    results = str(finished / folder() / "metrics.json")
+    with pytest.raises(UserError, match="full/.*/seed0/encoders.*pretrained on poses of run .*--forcerun pretrain"):
         collect(
             {str(finished / "reports/table_ablation.md"): [results]},
-            [*features, folder / "0.safetensors"],
+            [*features, poses / "0.safetensors"],
             finished / "features/mannequin/index.csv",
         )
 
@@ -180,9 +182,8 @@ def test_sigma_p_reruns_pretraining_but_no_extraction(finished: Path, snakemake:
     done = snakemake(finished, "-n", "--config", "sigma_p=0.5")
     jobs = planned(done.stdout)
     assert not EXTRACTION & set(jobs)
-    # The seeds of full and random_init (no_pose sets a sigma_p of its own); and the point of the sweep at 1.0, which
-    # full was until now.
-    assert jobs["pretrain"] == jobs["evaluate"] == 4 + 1
+    # Of full seed 1: seed 0 was a point of the sweep, as it is at 1.0 now. Other variants have a sigma_p of their own.
+    assert jobs["pretrain"] == jobs["evaluate"] == 1
     assert jobs["table_ablation"] == 1
 
 
@@ -244,11 +245,11 @@ def test_lost_keypoints_matter_to_nothing_but_their_score(finished: Path, snakem
 
 def test_same_seed_same_bits(finished: Path, snakemake: Run) -> None:
     """Pretraining and evaluation of one cell, made again: the same weights and scores, not nearly the same."""
-    folder = finished / "results/mannequin/full/seed0"
-    before = [(folder / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
-    done = snakemake(finished, "results/mannequin/full/seed0/metrics.json", "--forcerun", "pretrain", "evaluate")
+    cell = finished / folder()
+    before = [(cell / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    done = snakemake(finished, f"{folder()}/metrics.json", "--forcerun", "pretrain", "evaluate")
     assert done.returncode == 0, done.stdout
-    after = [(folder / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    after = [(cell / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
     weights = [load(content) for content in (before[0], after[0])]
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -13,18 +13,29 @@ import os
 import re
 import shlex
 import sys
+import time
+import warnings
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # Nothing that takes long to import.
 sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "scripts"))]
-from check_params import PRETRAIN, VARIED, applied, message, problems
+from check_params import PRETRAIN, VARIED, WEIGHTS, applied, message, problems
+from csvr.errors import UserError
+from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
 
 wrong = problems(config)
 if wrong:
     raise WorkflowError(message(wrong))
+
+# Jobs find the setting in their environment. It is no parameter: where runs are recorded is no reason to run again.
+try:
+    OBSERVER = observer_url.setting()
+except UserError as error:
+    raise WorkflowError(str(error))
 
 DATASET = config["dataset"]
 GENERATED = "generate" in DATASET
@@ -35,16 +46,9 @@ ABLATIONS = {MAIN: config["ablation"]} | config["ablations"]
 VARIANTS = config["variants"] + [MAIN] * (MAIN not in config["variants"])
 
 
-def grid():
-    """Variants of the sweep over loss weights by name, and what each sets; one that the table has keeps its name."""
-    have = {text(applied(config, ABLATIONS[name]["set"])): name for name in VARIANTS}
-    found = {"full": ABLATIONS["full"]["set"]}
-    for sigma_p, sigma_c in itertools.product(config["sweep"]["sigma_p"], config["sweep"]["sigma_c"]):
-        changes = {"sigma_p": sigma_p, "sigma_c": sigma_c}
-        # The values are in the path, so that a point is computed once.
-        name = have.get(text(applied(config, changes)), f"sigma_p={sigma_p:g},sigma_c={sigma_c:g}")
-        found[name] = ABLATIONS[name]["set"] if name in ABLATIONS else changes
-    return found if len(found) > 1 else {}
+def pairs(weights):
+    """Loss weights as in paths: each as the shortest text that means this number and no other."""
+    return ",".join(f"{key}={float(value)!r}".removesuffix(".0") for key, value in weights.items())
 
 
 def text(value):
@@ -52,7 +56,39 @@ def text(value):
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
+def grid():
+    """Points of the sweep over loss weights by name, and what each sets: variant full with every pair of values."""
+    full = {name: effective("full")[name] for name in WEIGHTS}
+    found = {}
+    for sigma_p, sigma_c in itertools.product(config["sweep"]["sigma_p"], config["sweep"]["sigma_c"]):
+        point = {"sigma_p": sigma_p, "sigma_c": sigma_c}
+        if full | point != full:
+            found[pairs(point)] = ABLATIONS["full"]["set"] | point
+    return {"full": ABLATIONS["full"]["set"]} | found if found else {}
+
+
+def effective(name):
+    """Parameters of a variant or a point of the sweep: the common ones, changed as its file or the point says."""
+    return applied(config, ABLATIONS[name]["set"] if name in ABLATIONS else GRID[name])
+
+
+def cell(name):
+    """Where results of a variant or a point are: the variant, and the loss weights.
+
+    What differs in loss weights alone has one folder, that of the first such variant; so that what was computed under
+    one name, in the table, the sweep or an experiment, is not computed again under another.
+    """
+
+    def rest(params):
+        return text({key: value for key, value in params.items() if key not in WEIGHTS})
+
+    params = effective(name)
+    first = next(other for other in [*config["ablations"], MAIN] if rest(effective(other)) == rest(params))
+    return f"{first}/{pairs({key: params[key] for key in WEIGHTS})}"
+
+
 GRID = grid()
+CELLS = {name: cell(name) for name in [*VARIANTS, *GRID]}
 
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
@@ -74,7 +110,8 @@ INDEX = f"features/{DATASET['name']}/index.csv"
 wildcard_constraints:
     dataset=re.escape(DATASET["name"]),
     shard=r"\d+",
-    variant="|".join(map(re.escape, [*VARIANTS, *GRID])),
+    variant="|".join(sorted({re.escape(Path(found).parent.name) for found in CELLS.values()})),
+    weights="|".join(sorted({re.escape(Path(found).name) for found in CELLS.values()})),
     seed=r"\d+",
 
 
@@ -94,11 +131,43 @@ def raw_state():
     return hashlib.sha256("\n".join(listed + tracked).encode()).hexdigest()
 
 
+RAW = raw_state()
+
+
 def runs_folder():
     """Where Sacred keeps runs; those of an experiment in a folder of its own, which DVC deletes, go to the repository's."""
     here = Path.cwd().resolve()
     homes = [path.parents[2] for path in (here, *here.parents) if path.parts[-3:] == (".dvc", "tmp", "exps")]
     return str(homes[-1] / "runs") if homes else "runs"
+
+
+WARNED = []  # of the database, in this run of the workflow
+STARTED = time.time()
+
+
+def warn_of_observer(starting=False):
+    """Warn once, if runs are to be recorded in a database too: that it does not answer, or what it missed."""
+    if OBSERVER and not WARNED:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a deprecated import of Sacred
+            from csvr.tracking import observers
+        runs = Path(runs_folder())
+        found = observers.unreachable(runs) if starting else observers.unrecorded(runs, STARTED)
+        if found:
+            WARNED.append(found)
+            logger.warning(found)
+
+
+onstart:
+    warn_of_observer(starting=True)
+
+
+onsuccess:
+    warn_of_observer()
+
+
+onerror:
+    warn_of_observer()
 
 
 # The usual strict mode, and: no BLAS threads beside those that a command asks for, none of Sacred's warnings of a
@@ -145,18 +214,20 @@ def whole():
 WORKERS = min(workflow.cores or 1, physical_cores())
 
 
-def effective(variant, keys):
-    """Parameters `keys` of a variant: the common ones, changed as its ablation file says."""
-    params = applied(config, ABLATIONS[variant]["set"] if variant in ABLATIONS else GRID[variant])
-    return {key: params[key] for key in keys}
+def cell_params(wildcards, keys):
+    """Parameters `keys` of a cell, as its path says."""
+    weights = dict(part.split("=") for part in wildcards.weights.split(","))
+    changes = ABLATIONS[wildcards.variant]["set"] | {key: float(value) for key, value in weights.items()}
+    params = applied(config, changes)
+    return text({key: params[key] for key in keys})
 
 
 def pretrain_params(wildcards):
-    return text(effective(wildcards.variant, PRETRAIN))
+    return cell_params(wildcards, PRETRAIN)
 
 
 def evaluate_params(wildcards):
-    return text(effective(wildcards.variant, VARIED))
+    return cell_params(wildcards, VARIED)
 
 
 def expectation(variants, seeds, target):
@@ -167,7 +238,7 @@ def expectation(variants, seeds, target):
         seeds: Seeds of each.
         target: The report that `snakemake` is to be asked for.
     """
-    names = {name: about | {"params": effective(name, VARIED)} for name, about in variants.items()}
+    names = {name: about | {"cell": CELLS[name], "params": effective(name)} for name, about in variants.items()}
     return text(
         {
             # A list, since sorted keys lose the order of the rows.
@@ -179,14 +250,31 @@ def expectation(variants, seeds, target):
             "command": f"snakemake --cores 8 {target}",
             "main": MAIN,
             "code": {name: code_hash(name) for name in ("pretrain", "evaluate", "pose_quality")},
-            "features": {
-                kind: {"code": code_hash(kind), "params": params}
-                for kind, params in {
-                    "clips": {"short_side": config["features"]["short_side"]},
-                    "iframes": {"short_side": config["features"]["short_side"]},
-                    "poses": config["pose_extraction"],
-                }.items()
-            },
+            "features": features_made(),
+        }
+    )
+
+
+def features_made():
+    """Sources and parameters of each kind of feature, as the headers of shards have them."""
+    params = {kind: {"short_side": config["features"]["short_side"]} for kind in ("clips", "iframes")}
+    params["poses"] = config["pose_extraction"]
+    return {kind: {"code": code_hash(kind), "params": found} for kind, found in params.items()}
+
+
+def made_from():
+    """What index and features are made with, for the cells made of them.
+
+    A cell that other loss weights left aside may be newer than features made since, once DVC has given both any age.
+    """
+    names = ("generate", "split")
+    return text(
+        {
+            "dataset": {name: DATASET.get(name) for name in names} | {"raw": RAW},
+            "clip": config["clip"],
+            "shards": config["features"]["shards"],
+            "code": {name: code_hash(name) for name in ["mannequin"] * GENERATED + ["index"]},
+            "features": features_made(),
         }
     )
 
@@ -211,13 +299,14 @@ def all_shards(kind):
     return [path.replace("{dataset}", DATASET["name"]) for path in shards(kind)]
 
 
-def cells(file, variants=VARIANTS, seeds=config["seeds"]):
-    """`file` of every variant and seed."""
-    return [f"results/{DATASET['name']}/{name}/seed{seed}/{file}" for name in variants for seed in seeds]
+def cells(file, names=VARIANTS, seeds=config["seeds"]):
+    """`file` of every variant and seed, or of points of the sweep; once if two are one cell."""
+    paths = [f"results/{DATASET['name']}/{CELLS[name]}/seed{seed}/{file}" for name in names for seed in seeds]
+    return list(dict.fromkeys(paths))
 
 
 # A control without a training step has no curve.
-TRAINED = [name for name in VARIANTS if effective(name, ["pretrain"])["pretrain"]["steps"]]
+TRAINED = [name for name in VARIANTS if effective(name)["pretrain"]["steps"]]
 POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
 
 

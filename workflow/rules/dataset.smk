@@ -52,7 +52,7 @@ rule index_videos:
         mem_mb=1000,
     params:
         code=code_hash("index"),
-        raw=raw_state(),
+        raw=RAW,
         split=DATASET["split"],
         # A clip and the future clip after it.
         min_frames=2 * config["clip"]["frames"] * config["clip"]["stride"],

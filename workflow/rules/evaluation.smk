@@ -6,13 +6,13 @@ rule evaluate:
         index="features/{dataset}/index.csv",
         clips=shards("clips"),
         poses=shards("poses"),
-        networks="results/{dataset}/{variant}/seed{seed}/encoders.safetensors",
+        networks="results/{dataset}/{variant}/{weights}/seed{seed}/encoders.safetensors",
     output:
-        "results/{dataset}/{variant}/seed{seed}/metrics.json",
+        "results/{dataset}/{variant}/{weights}/seed{seed}/metrics.json",
     log:
-        "logs/{dataset}/evaluate/{variant}/seed{seed}.log",
+        "logs/{dataset}/evaluate/{variant}/{weights}/seed{seed}.log",
     benchmark:
-        "benchmarks/{dataset}/evaluate/{variant}/seed{seed}.tsv"
+        "benchmarks/{dataset}/evaluate/{variant}/{weights}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
     threads: share(3000)
@@ -22,7 +22,7 @@ rule evaluate:
         code=code_hash("evaluate"),
         p=evaluate_params,
     message:
-        "Evaluating {wildcards.variant}, seed {wildcards.seed}"
+        "Evaluating {wildcards.variant} ({wildcards.weights}), seed {wildcards.seed}"
     shell:
         """
         python -m csvr.evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \

@@ -8,12 +8,12 @@ rule pretrain:
         poses=shards("poses"),
         iframes=shards("iframes"),
     output:
-        encoders="results/{dataset}/{variant}/seed{seed}/encoders.safetensors",
-        history="results/{dataset}/{variant}/seed{seed}/history.csv",
+        encoders="results/{dataset}/{variant}/{weights}/seed{seed}/encoders.safetensors",
+        history="results/{dataset}/{variant}/{weights}/seed{seed}/history.csv",
     log:
-        "logs/{dataset}/pretrain/{variant}/seed{seed}.log",
+        "logs/{dataset}/pretrain/{variant}/{weights}/seed{seed}.log",
     benchmark:
-        "benchmarks/{dataset}/pretrain/{variant}/seed{seed}.tsv"
+        "benchmarks/{dataset}/pretrain/{variant}/{weights}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
     threads: share(3000)
@@ -21,9 +21,10 @@ rule pretrain:
         mem_mb=3000,
     params:
         code=code_hash("pretrain"),
+        made_from=made_from(),
         p=pretrain_params,
     message:
-        "Pretraining {wildcards.variant}, seed {wildcards.seed}"
+        "Pretraining {wildcards.variant} ({wildcards.weights}), seed {wildcards.seed}"
     shell:
         """
         python -m csvr.pretrain --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \

@@ -21,7 +21,8 @@ from jsonschema import Draft202012Validator
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "workflow/schemas/params.schema.yaml"
 # What an ablation may set: the rest is common to all variants.
-PRETRAIN = ("clip", "augment", "model", "pretrain", "sigma_v", "sigma_p", "sigma_c", "pose_input")
+WEIGHTS = ("sigma_v", "sigma_p", "sigma_c")
+PRETRAIN = ("clip", "augment", "model", "pretrain", *WEIGHTS, "pose_input")
 VARIED = (*PRETRAIN, "evaluate")
 
 
@@ -46,7 +47,7 @@ def applied(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
             raise KeyError(name)
         found[last] = copy.deepcopy(value)
     # 1 and 1.0 are one value, and must not be two in paths and records.
-    return result | {name: float(result[name]) for name in VARIED if name.startswith("sigma_")}
+    return result | {name: float(result[name]) for name in WEIGHTS}
 
 
 def closest(key: str, known: list[str]) -> str:
