@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import pytest
 import yaml
 
 from tests.workflow.experiments import Repository, computed, create, folder, header, here, read, there
+from tests.workflow.repository import ENV
 
 Copy = Callable[[], Repository]
 
@@ -135,12 +137,7 @@ def test_parameters_without_their_results(baseline: Repository) -> None:
 
 def test_queue_apply_and_branch(baseline: Repository) -> None:
     baseline.dvc("exp", "run", "--queue", "-S", "sigma_p=0.25,0.5")
-    baseline.dvc("queue", "start", "-j", "2")
-    limit = time.monotonic() + 300
-    while "Running" in (status := baseline.dvc("queue", "status")) or "Queued" in status:
-        assert time.monotonic() < limit, status
-        time.sleep(2)
-    assert status.count("Success") == 2, status
+    run_queue(baseline, 2)
     names = {0.25: "", 0.5: ""}
     for name in baseline.dvc("exp", "list", "--name-only").split():
         for value in names:
@@ -158,6 +155,16 @@ def test_queue_apply_and_branch(baseline: Repository) -> None:
         baseline.git("checkout", "-q", branch)
         baseline.dvc("checkout")
         here(baseline, value)
+
+
+def run_queue(repository: Repository, count: int) -> None:
+    """Run the queued experiments, each in a worker."""
+    repository.dvc("queue", "start", "-j", str(count))
+    limit = time.monotonic() + 300
+    while "Running" in (status := repository.dvc("queue", "status")) or "Queued" in status:
+        assert time.monotonic() < limit, status
+        time.sleep(2)
+    assert status.count("Success") == count, status
 
 
 def find(repository: Repository, name: str) -> str:
@@ -305,6 +312,33 @@ def test_what_dvc_shows(baseline: Repository) -> None:
     page = (baseline.path / "plots/index.html").read_text()
     assert "Accuracy of the main variant by class" in page and "Loss terms of the main variant" in page
     assert "reproduce" in baseline.dvc("dag")
+
+
+def test_runs_in_a_database_too(baseline: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a setting in the environment, for jobs of Snakemake and of DVC's workers; and it is no parameter."""
+    monkeypatch.setitem(ENV, "CSVR_OBSERVER", "sqlite:///runs/runs.db")
+    assert "Nothing to be done" in baseline.snakemake()
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.5")
+    baseline.dvc("exp", "run", "--queue", "-S", "sigma_p=0.25")
+    run_queue(baseline, 1)
+    with sqlite3.connect(baseline.path / "runs/runs.db") as connection:
+        query = "SELECT name, status, config FROM run JOIN experiment USING (experiment_id)"
+        found = sorted(
+            (name, status, json.loads(config)["sigma_p"]) for name, status, config in connection.execute(query)
+        )
+    assert found == [(step, "COMPLETED", value) for step in ("evaluate", "pretrain") for value in (0.25, 0.5)]
+    # Where no database is: said once, and the work is done.
+    monkeypatch.setitem(ENV, "CSVR_OBSERVER", "postgresql://me:hunter2@127.0.0.1:1/runs")
+    said = baseline.dvc("exp", "run", "-S", "sigma_p=0.75")
+    assert said.count("CSVR_OBSERVER: postgresql://me@127.0.0.1:1/runs can't be reached") == 1
+    assert said.count("CSVR_OBSERVER") == 1
+    here(baseline, 0.75)
+    before = computed(baseline)
+    monkeypatch.setitem(ENV, "CSVR_OBSERVER", "mysql://me:hunter2@host/runs")
+    said = baseline.dvc("exp", "run", "-S", "sigma_p=0.8", fails=True)
+    assert said.count("CSVR_OBSERVER: unknown scheme 'mysql'; known: sqlite:///FILE") == 1 and "Traceback" not in said
+    assert computed(baseline) == before
+    baseline.run("grep", "-rq", "hunter2", ".", fails=True)
 
 
 def clone_with_remote(repository: Repository, folder: Path) -> Repository:
