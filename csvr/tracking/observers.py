@@ -240,7 +240,9 @@ class Mongo(MongoObserver):
     def __init__(self, url: SplitResult) -> None:
         limits = {"serverSelectionTimeoutMS": 1, "connectTimeoutMS": 1, "socketTimeoutMS": 2}
         # An option of the URL comes first.
-        found = {name: times * SECONDS * 1000 for name, times in limits.items() if name not in url.query}
+        found: dict[str, Any] = {
+            name: times * SECONDS * 1000 for name, times in limits.items() if name not in url.query
+        }
         super().__init__(url.geturl(), db_name=unquote(url.path.strip("/")) or "sacred", **found)
 
     def ping(self) -> None:

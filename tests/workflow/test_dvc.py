@@ -300,6 +300,18 @@ def test_impossible_parameters_run_nothing(baseline: Repository, override: str, 
     here(baseline, 1.0)
 
 
+def test_unknown_parameter_runs_nothing(baseline: Repository) -> None:
+    """Hydra refuses it inside DVC, before params.yaml is written; the closest key is named there too."""
+    for words in (("-S", "sgma_p=0.5"), ("--queue", "-S", "sgma_p=0.5,0.25"), ("--temp", "-S", "sgma_p=0.5")):
+        said = baseline.dvc("exp", "run", *words, fails=True)
+        assert re.search(r"sgma_p = 0\.\d+: there is no such parameter; did you mean sigma_p\?", said), said
+    said = baseline.dvc("exp", "run", "-S", "model.backbone.widht=8", fails=True)
+    assert "model.backbone.widht = 8: there is no such parameter; did you mean model.backbone.width?" in said
+    assert "no_pose\n" in baseline.dvc("exp", "run", "-S", "ablation=no_poes", fails=True)
+    assert baseline.git("status", "--short") == ""
+    here(baseline, 1.0)
+
+
 def test_what_dvc_shows(baseline: Repository) -> None:
     baseline.dvc("exp", "run", "--temp", "-n", "half", "-S", "sigma_p=0.5")
     shown = pd.read_csv(io.StringIO(baseline.dvc("exp", "show", "--csv"))).set_index("Experiment")
