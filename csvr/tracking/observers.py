@@ -128,6 +128,7 @@ def unreachable(runs: Path) -> str | None:
     url = setting()
     if url:
         try:
+            runs.mkdir(parents=True, exist_ok=True)  # SQLite's file may be meant to be in it
             connect(url, runs).ping()
         except Exception as error:  # of any driver
             return f"{VARIABLE}: {shown(url)} can't be reached; runs are recorded in {runs} only: {reason(url, error)}"
@@ -137,7 +138,7 @@ def unreachable(runs: Path) -> str | None:
 def unrecorded(runs: Path, since: float) -> str | None:
     """A warning if the database missed runs since a time (seconds since the epoch)."""
     marks = [path for path in runs.glob(f"*/{FAILED}") if path.stat().st_mtime >= since]
-    return f"{len(marks)} runs are not in the database, e.g. {marks[0].read_text().strip()}" if marks else None
+    return f"{len(marks)} run(s) not recorded, e.g. {marks[0].read_text().strip()}" if marks else None
 
 
 class Sql(RunObserver):
@@ -237,11 +238,12 @@ class Mongo(MongoObserver):
     """Sacred's, but errors are raised (it retries for long, then pickles), and a source is stored once."""
 
     def __init__(self, url: SplitResult) -> None:
-        limit = SECONDS * 1000
-        super().__init__(
-            url.geturl(), db_name=unquote(url.path.strip("/")) or "sacred",
-            serverSelectionTimeoutMS=limit, connectTimeoutMS=limit, socketTimeoutMS=2 * limit,
-        )  # fmt: skip
+        limits = {"serverSelectionTimeoutMS": 1, "connectTimeoutMS": 1, "socketTimeoutMS": 2}
+        # An option of the URL comes first.
+        found: dict[str, Any] = {
+            name: times * SECONDS * 1000 for name, times in limits.items() if name not in url.query
+        }
+        super().__init__(url.geturl(), db_name=unquote(url.path.strip("/")) or "sacred", **found)
 
     def ping(self) -> None:
         self._client.admin.command("ping")

@@ -39,6 +39,8 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
     """
     code, further = code_hash(name), database(runs)
     experiment = Experiment(name, base_dir=str(ROOT), save_git_info=(ROOT / ".git").exists())
+    # This module's commit is that of all: asking git for every file takes longer than the rest of the record.
+    experiment.save_git_info = False
     for source in sorted((ROOT / "csvr").rglob("*.py")):
         experiment.add_source_file(str(source))
     experiment.observers += [Files(runs), further] if further else [Files(runs)]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from csvr.errors import UserError
 from csvr.tracking.observer_url import VARIABLE, reason, setting, shown
+from csvr.tracking.observers import database, unreachable, unrecorded
 from csvr.tracking.sources import ROOT
 from tests.tracking import postgres
 
@@ -132,7 +134,7 @@ def test_relative_file_is_beside_the_runs(tmp_path: Path) -> None:
         "mongodb://me:hunter2@127.0.0.1:1/runs?serverSelectionTimeoutMS=300", "sqlite:////nowhere/runs.db",
     ],
 )  # fmt: skip
-def test_database_that_is_not_there(tmp_path: Path, url: str) -> None:
+def test_database_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     runs = tmp_path / "runs"
     said = run(SCRIPT.format(body="time.sleep(0.1)"), url, runs)
     assert filed(runs)["status"] == "COMPLETED" and filed(runs)["result"] == {"answer": 42}
@@ -141,6 +143,11 @@ def test_database_that_is_not_there(tmp_path: Path, url: str) -> None:
     assert "Traceback" not in said
     files = "".join(path.read_text() for path in runs.rglob("*.*") if path.suffix != ".py")
     assert "hunter2" not in said + files and line in files
+    # What the workflow says at its end, and at its start.
+    assert unrecorded(runs, 0) == f"1 run(s) not recorded, e.g. {line[line.index(VARIABLE) :]}"
+    assert unrecorded(runs, time.time() + 1) is None
+    monkeypatch.setenv(VARIABLE, url)
+    assert f"{shown(setting_of(url))} can't be reached; runs are recorded in {runs} only: " in str(unreachable(runs))
 
 
 def setting_of(url: str) -> Any:
@@ -239,9 +246,17 @@ def test_wrong_setting_starts_no_run(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(VARIABLE, "")
-    assert setting() is None
+    assert setting() is None and database(tmp_path) is None and unreachable(tmp_path) is None
+
+
+def test_no_driver_is_needed_without_it(tmp_path: Path) -> None:
+    """And with it a missing one is a warning."""
+    without = "import sys\nfor name in ('sqlalchemy', 'psycopg', 'pymongo', 'gridfs'): sys.modules[name] = None\n"
+    assert VARIABLE not in run(without + SCRIPT.format(body="pass"), "", tmp_path / "runs")
+    said = run(without + SCRIPT.format(body="pass"), "postgresql://host/runs", tmp_path / "runs")
+    assert "sqlalchemy" in said and said.count(VARIABLE) == 1 and filed(tmp_path / "runs", 2)["status"] == "COMPLETED"
 
 
 def test_nothing_secret_is_shown() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from csvr import runs
+from csvr.tracking.machine import git_state
 from csvr.tracking.sources import ROOT, code_hash
 
 SCRIPT = """
@@ -49,6 +50,9 @@ def test_result_sources_and_code(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "1/info.json").read_text())["code_sha256"] == code_hash("evaluate")
     sources = [name for name, _ in run["experiment"]["sources"]]  # type: ignore[index]
     assert "csvr/evaluation/probe.py" in sources and "csvr/tracking/record.py" in sources
+    assert set(sources) >= {path.relative_to(ROOT).as_posix() for path in (ROOT / "csvr").rglob("*.py")}
+    commits = {repository["commit"] for repository in run["experiment"]["repositories"]}  # type: ignore[index]
+    assert commits == {git_state()["commit"]}
 
 
 @pytest.mark.parametrize(

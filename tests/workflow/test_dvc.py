@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import pytest
 import yaml
 
 from tests.workflow.experiments import Repository, computed, create, folder, header, here, read, there
+from tests.workflow.repository import ENV
 
 Copy = Callable[[], Repository]
 
@@ -135,12 +137,7 @@ def test_parameters_without_their_results(baseline: Repository) -> None:
 
 def test_queue_apply_and_branch(baseline: Repository) -> None:
     baseline.dvc("exp", "run", "--queue", "-S", "sigma_p=0.25,0.5")
-    baseline.dvc("queue", "start", "-j", "2")
-    limit = time.monotonic() + 300
-    while "Running" in (status := baseline.dvc("queue", "status")) or "Queued" in status:
-        assert time.monotonic() < limit, status
-        time.sleep(2)
-    assert status.count("Success") == 2, status
+    run_queue(baseline, 2)
     names = {0.25: "", 0.5: ""}
     for name in baseline.dvc("exp", "list", "--name-only").split():
         for value in names:
@@ -158,6 +155,16 @@ def test_queue_apply_and_branch(baseline: Repository) -> None:
         baseline.git("checkout", "-q", branch)
         baseline.dvc("checkout")
         here(baseline, value)
+
+
+def run_queue(repository: Repository, count: int) -> None:
+    """Run the queued experiments, each in a worker."""
+    repository.dvc("queue", "start", "-j", str(count))
+    limit = time.monotonic() + 300
+    while "Running" in (status := repository.dvc("queue", "status")) or "Queued" in status:
+        assert time.monotonic() < limit, status
+        time.sleep(2)
+    assert status.count("Success") == count, status
 
 
 def find(repository: Repository, name: str) -> str:
@@ -293,6 +300,18 @@ def test_impossible_parameters_run_nothing(baseline: Repository, override: str, 
     here(baseline, 1.0)
 
 
+def test_unknown_parameter_runs_nothing(baseline: Repository) -> None:
+    """Hydra refuses it inside DVC, before params.yaml is written; the closest key is named there too."""
+    for words in (("-S", "sgma_p=0.5"), ("--queue", "-S", "sgma_p=0.5,0.25"), ("--temp", "-S", "sgma_p=0.5")):
+        said = baseline.dvc("exp", "run", *words, fails=True)
+        assert re.search(r"sgma_p = 0\.\d+: there is no such parameter; did you mean sigma_p\?", said), said
+    said = baseline.dvc("exp", "run", "-S", "model.backbone.widht=8", fails=True)
+    assert "model.backbone.widht = 8: there is no such parameter; did you mean model.backbone.width?" in said
+    assert "no_pose\n" in baseline.dvc("exp", "run", "-S", "ablation=no_poes", fails=True)
+    assert baseline.git("status", "--short") == ""
+    here(baseline, 1.0)
+
+
 def test_what_dvc_shows(baseline: Repository) -> None:
     baseline.dvc("exp", "run", "--temp", "-n", "half", "-S", "sigma_p=0.5")
     shown = pd.read_csv(io.StringIO(baseline.dvc("exp", "show", "--csv"))).set_index("Experiment")
@@ -305,6 +324,33 @@ def test_what_dvc_shows(baseline: Repository) -> None:
     page = (baseline.path / "plots/index.html").read_text()
     assert "Accuracy of the main variant by class" in page and "Loss terms of the main variant" in page
     assert "reproduce" in baseline.dvc("dag")
+
+
+def test_runs_in_a_database_too(baseline: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a setting in the environment, for jobs of Snakemake and of DVC's workers; and it is no parameter."""
+    monkeypatch.setitem(ENV, "CSVR_OBSERVER", "sqlite:///runs/runs.db")
+    assert "Nothing to be done" in baseline.snakemake()
+    baseline.dvc("exp", "run", "-S", "sigma_p=0.5")
+    baseline.dvc("exp", "run", "--queue", "-S", "sigma_p=0.25")
+    run_queue(baseline, 1)
+    with sqlite3.connect(baseline.path / "runs/runs.db") as connection:
+        query = "SELECT name, status, config FROM run JOIN experiment USING (experiment_id)"
+        found = sorted(
+            (name, status, json.loads(config)["sigma_p"]) for name, status, config in connection.execute(query)
+        )
+    assert found == [(step, "COMPLETED", value) for step in ("evaluate", "pretrain") for value in (0.25, 0.5)]
+    # Where no database is: said once, and the work is done.
+    monkeypatch.setitem(ENV, "CSVR_OBSERVER", "postgresql://me:hunter2@127.0.0.1:1/runs")
+    said = baseline.dvc("exp", "run", "-S", "sigma_p=0.75")
+    assert said.count("CSVR_OBSERVER: postgresql://me@127.0.0.1:1/runs can't be reached") == 1
+    assert said.count("CSVR_OBSERVER") == 1
+    here(baseline, 0.75)
+    before = computed(baseline)
+    monkeypatch.setitem(ENV, "CSVR_OBSERVER", "mysql://me:hunter2@host/runs")
+    said = baseline.dvc("exp", "run", "-S", "sigma_p=0.8", fails=True)
+    assert said.count("CSVR_OBSERVER: unknown scheme 'mysql'; known: sqlite:///FILE") == 1 and "Traceback" not in said
+    assert computed(baseline) == before
+    baseline.run("grep", "-rq", "hunter2", ".", fails=True)
 
 
 def clone_with_remote(repository: Repository, folder: Path) -> Repository:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from check_params import problems
 
+from csvr.context.backbone import CONVOLUTIONS, ResNet3D
+from csvr.context.iframe import IFrameEncoder
+from csvr.context.projection import ProjectionHead
 from csvr.data.mannequin import ACTIONS
+from csvr.generation.discriminator import VideoDiscriminator
+from csvr.generation.tganv2 import VideoGenerator
+from csvr.integration.layer import MODES, IntegrationLayer
+from csvr.pose.gan import PoseDecoder, PoseDiscriminator, PoseEncoder
+from csvr.pose.skeleton import KEYPOINTS
 from tests.workflow.repository import ROOT, Run, command
 
 COMPOSE = "workflow/scripts/compose_params.py"
@@ -30,7 +44,8 @@ def test_check_fails_on_another_value(tmp_path: Path) -> None:
 def test_unknown_override_is_a_message() -> None:
     done = command(sys.executable, COMPOSE, "sigma_q=1", "--check", cwd=ROOT)
     assert done.returncode == 1
-    assert "sigma_q" in done.stdout and "Traceback" not in done.stdout
+    # Hydra's own message has no closest key.
+    assert done.stdout == "params: sigma_q = 1: there is no such parameter; did you mean sigma_v?\n"
 
 
 def test_every_ablation_file_is_composed() -> None:
@@ -60,6 +75,46 @@ def test_groups_are_those_of_the_generator() -> None:
         ({"ablations": {"full": {"name": "fool"}}}, "ablations.full.name = fool: must be full"),
         ({"clip": {"frames": 5}}, "a clip and its future are 40 frames, but videos have dataset.generate.frames = 32"),
         ({"clip": {"crop": 65}}, "clip.crop = 65: at most features.short_side = 64"),
+        ({"clip": {"crop": 50}}, "clip.crop = 50: must be a multiple of what model.generation.generator generates"),
+        ({"sigma_p": math.inf}, "sigma_p: inf is not of type 'number'"),
+        ({"pose_input": False}, "sigma_p = 1: must be 0 where pose_input is false"),
+        ({"ablations": {"full": {"set": {"pose_input": False}}}}, "ablations.full.set: sigma_p = 1: must be 0"),
+        ({"augment": {"area": [1.0, 0.5]}}, "augment.area = [1.0, 0.5]: from a smaller share"),
+        ({"pretrain": {"steps": 3.0}}, "pretrain.steps: 3.0 is not of type 'integer'"),
+        (
+            {"model": {"backbone": {"widht": 8}}},
+            "model.backbone.widht = 8: there is no such parameter; did you mean width?",
+        ),
+        ({"model": {"backbone": {"kind": "r3"}}}, "model.backbone.kind: 'r3' is not one of ['r3d', 'r2plus1d', 'mc3']"),
+        ({"model": {"pose": {"encoder": {"kernel": 4}}}}, "model.pose.encoder.kernel: 4 is not one of [1, 3, 5"),
+        (
+            {"model": {"context": {"temperature": 0}}},
+            "model.context.temperature: 0 is less than or equal to the minimum",
+        ),
+        ({"model": {"generation": {"generator": {"channels": []}}}}, "model.generation.generator.channels: [] "),
+        (
+            {"model": {"integration": {"time": "still"}}},
+            "model.integration.time: 'still' is not one of ['static', 'motion']",
+        ),
+        ({"pose_estimator": {"blocks": [1, 1]}}, "pose_estimator.blocks: [1, 1] is too short"),
+        ({"pose_estimator": {"fresh": 4000}}, "pose_estimator.fresh = 4000: at most pose_estimator.pool"),
+        (
+            {"pose_estimator": {"keypoint_weights": {"left_wirst": 1.0}}},
+            "pose_estimator.keypoint_weights.left_wirst = 1.0: there is no such parameter; did you mean left_wrist?",
+        ),
+        (
+            {"pose_extraction": {"decoder": {"caf": 2}}},
+            "pose_extraction.decoder.caf: 2 is greater than the maximum of 1",
+        ),
+        (
+            {"pose_extraction": {"strid": 2}},
+            "pose_extraction.strid = 2: there is no such parameter; did you mean stride?",
+        ),
+        ({"evaluate": {"probe": {"C": 1.0}}}, "evaluate.probe.C = 1.0: there is no such parameter"),
+        (
+            {"evaluate": {"finetune": {"epoch": 3}}},
+            "evaluate.finetune.epoch = 3: there is no such parameter; did you mean e",
+        ),
     ],
 )
 def test_wrong_parameter_is_named(
@@ -71,6 +126,56 @@ def test_wrong_parameter_is_named(
     assert done.returncode != 0
     (line,) = [line for line in done.stdout.splitlines() if named in line]
     assert "Traceback" not in done.stdout and "Building DAG" not in done.stdout
+
+
+def leaves(params: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Paths of all mappings."""
+    if isinstance(params, dict):
+        yield path
+        for key, value in params.items():
+            yield from leaves(value, (*path, key))
+
+
+def test_every_key_is_checked() -> None:
+    """An unknown key is refused in every mapping, but for those whose keys one may choose."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    free = {("ablations",), ("dataset", "groups")}
+    paths = [path for path in leaves(params) if path not in free and path[-1:] != ("set",)]
+    assert ("model", "generation", "generator") in paths
+    for path in paths:
+        changed = copy.deepcopy(params)
+        found = changed
+        for key in path:
+            found = found[key]
+        found["no_such_key"] = 1
+        assert f"{'.'.join((*path, 'no_such_key'))} = 1: there is no such parameter" in problems(changed)[0]
+
+
+def test_schema_has_the_arguments_of_the_networks() -> None:
+    schema = yaml.safe_load((ROOT / "workflow/schemas/params.schema.yaml").read_text())["properties"]
+    model = schema["model"]["properties"]
+
+    def arguments(network: type, *given: str) -> set[str]:
+        return set(inspect.signature(network).parameters) - set(given)
+
+    def keys(node: dict[str, Any], *path: str) -> set[str]:
+        for key in path:
+            node = node["properties"][key] if key in node.get("properties", {}) else node[key]
+        return set(node["properties"])
+
+    pose, generation = model["pose"], model["generation"]
+    assert keys(model, "backbone") == arguments(ResNet3D, "in_channels")
+    assert keys(pose, "encoder") == arguments(PoseEncoder, "keypoints")
+    assert keys(pose, "decoder") == arguments(PoseDecoder, "in_channels", "future", "keypoints")
+    assert keys(pose, "discriminator") == arguments(PoseDiscriminator, "keypoints")
+    assert keys(model["context"], "iframe") == arguments(IFrameEncoder)
+    assert keys(model["context"], "head") == arguments(ProjectionHead, "in_channels")
+    assert keys(model, "integration") == arguments(IntegrationLayer, "channels", "motion_channels")
+    assert keys(generation, "generator") == arguments(VideoGenerator, "in_channels", "frames")
+    assert keys(generation, "discriminator") == arguments(VideoDiscriminator, "levels", "in_channels")
+    assert model["backbone"]["properties"]["kind"]["enum"] == list(CONVOLUTIONS)
+    assert model["integration"]["properties"]["mode"]["enum"] == list(MODES)
+    assert list(schema["pose_estimator"]["properties"]["keypoint_weights"]["properties"]) == list(KEYPOINTS)
 
 
 def test_missing_data_set_is_named(tiny: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import copy
 import difflib
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "workflow/schemas/params.schema.yaml"
@@ -24,6 +25,17 @@ SCHEMA = ROOT / "workflow/schemas/params.schema.yaml"
 WEIGHTS = ("sigma_v", "sigma_p", "sigma_c")
 PRETRAIN = ("clip", "augment", "model", "pretrain", *WEIGHTS, "pose_input")
 VARIED = (*PRETRAIN, "evaluate")
+
+
+def _is_number(_: Any, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# JSON Schema takes 3.0 for an integer, and YAML's .inf and .nan for numbers.
+TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {"number": _is_number, "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool)}
+)
+Validator = validators.extend(Draft202012Validator, type_checker=TYPES)
 
 
 def problems(params: dict[str, Any]) -> list[str]:
@@ -69,7 +81,7 @@ def dotted(params: dict[str, Any], prefix: str = "") -> list[str]:
 def _schema_lines(params: dict[str, Any]) -> list[str]:
     schema = yaml.safe_load(SCHEMA.read_text())
     lines = []
-    errors = Draft202012Validator(schema).iter_errors(params)
+    errors = Validator(schema).iter_errors(params)
     for error in sorted(errors, key=lambda e: list(map(str, e.absolute_path))):
         path = [str(part) for part in error.absolute_path]
         if error.validator == "additionalProperties" and error.schema["additionalProperties"] is False:
@@ -102,7 +114,15 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
                     f"dataset.{key} = {dataset[key]}: there is no such folder; put {dataset['name']} there "
                     "(docs/dvc.md), or choose another `dataset`"
                 )
+    least, most = params["augment"]["area"]
+    if least > most:
+        yield f"augment.area = [{least}, {most}]: from a smaller share to a larger one"
+    if params["pose_estimator"]["fresh"] > params["pose_estimator"]["pool"]:
+        yield f"pose_estimator.fresh = {params['pose_estimator']['fresh']}: at most pose_estimator.pool"
     known = dotted({key: params[key] for key in VARIED})
+    # Once, and not for every variant.
+    common = list(_networks(params))
+    yield from common
     ablations = {params["ablation"]["name"]: params["ablation"]} | params["ablations"]
     for name, ablation in ablations.items():
         if ablation["name"] != name:
@@ -111,11 +131,31 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
         for target in unknown:
             yield f"ablations.{name}.set: there is no parameter {target} to set; {closest(target, known)}"
         if not unknown:
-            for line in _schema_lines(params | applied(params, ablation["set"])):
-                yield f"ablations.{name}.set: {line}"
+            changed = params | applied(params, ablation["set"])
+            for line in _schema_lines(changed) or _networks(changed):
+                if line not in common:
+                    yield f"ablations.{name}.set: {line}"
     for name in params["variants"]:
         if name not in ablations:
             yield f"variants: there is no ablation {name}; {closest(name, list(ablations))}"
+
+
+def _networks(params: dict[str, Any]) -> Iterator[str]:
+    """What the networks of a variant can't be built with."""
+    if params["sigma_p"] and not params["pose_input"]:
+        yield f"sigma_p = {params['sigma_p']:g}: must be 0 where pose_input is false"
+    generator, crop = params["model"]["generation"]["generator"], params["clip"]["crop"]
+    levels = len(generator["channels"])
+    if generator["blocks_before_first_render"] > levels:
+        yield (
+            f"model.generation.generator.blocks_before_first_render = {generator['blocks_before_first_render']}: "
+            f"at most the number of channels, {levels}"
+        )
+    elif params["sigma_v"] and crop % (largest := generator["start_size"] * 2**levels):
+        yield (
+            f"clip.crop = {crop}: must be a multiple of what model.generation.generator generates, "
+            f"start_size · 2^(number of channels) = {largest}"
+        )
 
 
 def message(found: list[str]) -> str:
