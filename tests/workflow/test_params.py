@@ -10,6 +10,8 @@ import yaml
 
 from csvr.data.mannequin import ACTIONS
 from tests.workflow.repository import ROOT, Run, command
+from workflow.scripts.check_params import problems
+from workflow.scripts.compose_params import composed
 
 COMPOSE = "workflow/scripts/compose_params.py"
 
@@ -60,6 +62,10 @@ def test_groups_are_those_of_the_generator() -> None:
         ({"ablations": {"full": {"name": "fool"}}}, "ablations.full.name = fool: must be full"),
         ({"clip": {"frames": 5}}, "a clip and its future are 40 frames, but videos have dataset.generate.frames = 32"),
         ({"clip": {"crop": 65}}, "clip.crop = 65: at most features.short_side = 64"),
+        (
+            {"model": {"backbone": {"kind": "r3d_18"}}},
+            "model.backbone.kind = r3d_18: there is no such choice; did you mean r3d?",
+        ),
     ],
 )
 def test_wrong_parameter_is_named(
@@ -71,6 +77,34 @@ def test_wrong_parameter_is_named(
     assert done.returncode != 0
     (line,) = [line for line in done.stdout.splitlines() if named in line]
     assert "Traceback" not in done.stdout and "Building DAG" not in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "params/backbone").glob("*.yaml")))
+def test_every_backbone_is_right_in_the_paper_profile(name: str) -> None:
+    params = yaml.safe_load(composed(["+profile=paper", f"backbone={name}"]))
+    assert all(line.startswith("dataset.") for line in problems(params))
+    assert params["clip"]["crop"] == 112 and params["model"]["generation"]["generator"]["start_size"] == 7
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["backbone=c3d"], "clip.frames = 4: model.backbone.kind = c3d needs at least 8"),
+        (["backbone=s3d", "clip.crop=16"], "clip.crop = 16: model.backbone.kind = s3d needs at least 17"),
+        (["backbone=r3d_26"], "clip.frames = 4: model.backbone.two_level needs an even number of time steps"),
+        (["+model.backbone.two_level=true", "model.backbone.kind=mc3"], "the last of which halves time (not kind mc3)"),
+        (["backbone=c3d", "+model.backbone.widht=8"], "there is no such parameter; did you mean width?"),
+        (["~model.backbone.kind"], "model.backbone: 'kind' is a required property"),
+    ],
+)
+def test_wrong_backbone_is_named(overrides: list[str], named: str) -> None:
+    assert any(named in line for line in problems(yaml.safe_load(composed(overrides))))
+
+
+def test_unknown_backbone_names_all() -> None:
+    done = command(sys.executable, COMPOSE, "backbone=r3d_19", "--check", cwd=ROOT)
+    assert done.returncode == 1
+    assert "Could not find 'backbone/r3d_19'" in done.stdout and "r3d_18" in done.stdout
 
 
 def test_missing_data_set_is_named(tiny: Path) -> None:

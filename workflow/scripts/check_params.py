@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import copy
 import difflib
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,9 @@ def _schema_lines(params: dict[str, Any]) -> list[str]:
             for name in [name for name in error.instance if name not in known]:
                 full, value = ".".join([*path, str(name)]), str(error.instance[name])[:60]
                 lines.append(f"{full} = {value}: there is no such parameter; {closest(str(name), known)}")
+        elif error.validator == "enum":
+            hint = closest(str(error.instance), list(map(str, error.validator_value)))
+            lines.append(f"{'.'.join(path)} = {error.instance}: there is no such choice; {hint}")
         else:
             lines.append(f"{'.'.join(path) or 'top level'}: {error.message[:300]}")
     return lines
@@ -94,6 +98,7 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
         )
     if clip["crop"] > params["features"]["short_side"]:
         yield f"clip.crop = {clip['crop']}: at most features.short_side = {params['features']['short_side']}"
+    yield from _too_small(params["model"]["backbone"], clip)
     if not generate:
         for key in ("videos", "splits"):
             if not Path(dataset[key]).is_dir():
@@ -115,6 +120,25 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
     for name in params["variants"]:
         if name not in ablations:
             yield f"variants: there is no ablation {name}; {closest(name, list(ablations))}"
+
+
+def _too_small(backbone: dict[str, Any], clip: dict[str, Any]) -> Iterator[str]:
+    """Whether the clip encoder can't take such a clip: what is too short for its pooling, or not to be joined."""
+    # Smallest frames and crop of csvr/context/{c3d,s3d}.py.
+    frames, crop = {"c3d": (8, 16), "s3d": (5, 17)}.get(backbone["kind"], (1, 1))
+    for key, least in (("frames", frames), ("crop", crop)):
+        if clip[key] < least:
+            yield f"clip.{key} = {clip[key]}: model.backbone.kind = {backbone['kind']} needs at least {least}"
+    if not backbone.get("two_level"):
+        return
+    stages, stride = len(backbone.get("blocks", (2, 2, 2, 2))), backbone.get("stem_stride", (1, 2, 2))[0]
+    if backbone["kind"] == "mc3" or stages < 2:
+        yield "model.backbone.two_level = True: needs two stages, the last of which halves time (not kind mc3)"
+    elif math.ceil(clip["frames"] / (stride * 2 ** (stages - 2))) % 2:
+        yield (
+            f"clip.frames = {clip['frames']}: model.backbone.two_level needs an even number of time steps before its "
+            f"last stage, so a multiple of {stride * 2 ** (stages - 1)} frames"
+        )
 
 
 def message(found: list[str]) -> str:
