@@ -6,13 +6,28 @@ from collections.abc import Sequence
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.video.resnet import BasicBlock, Bottleneck, Conv2Plus1D, Conv3DNoTemporal, Conv3DSimple
+
+
+class MatchedConv2Plus1D(Conv2Plus1D):
+    """Spatial then temporal convolution with as many weights as the 3×3×3 one in their place (Tran et al. 2018, 3.5).
+
+    torchvision's blocks instead give both their convolutions the mid-planes of the first, and of the block's input.
+    """
+
+    def __init__(
+        self, in_planes: int, out_planes: int, midplanes: int | None = None, stride: int = 1, padding: int = 1
+    ) -> None:
+        super().__init__(in_planes, out_planes, matched_planes(in_planes, out_planes, (3, 3, 3)), stride, padding)
+
 
 # Convolution of the first stage and of the later ones ("A Closer Look at Spatiotemporal Convolutions", Tran et al.).
 CONVOLUTIONS: Final = {
     "r3d": (Conv3DSimple, Conv3DSimple),
     "r2plus1d": (Conv2Plus1D, Conv2Plus1D),
+    "r2plus1d_matched": (MatchedConv2Plus1D, MatchedConv2Plus1D),
     "mc3": (Conv3DSimple, Conv3DNoTemporal),
 }
 
@@ -26,15 +41,17 @@ class ResNet3D(nn.Module):
     Args:
         width: Channels of the stem and the first stage.
         blocks: Residual blocks of each stage; any number of stages.
-        kind: "r3d", "r2plus1d" or "mc3".
+        kind: "r3d", "r2plus1d", "mc3", or "r2plus1d_matched": R(2+1)D as CMD has it (see `MatchedConv2Plus1D`).
         stem_kernel: Kernel (time, height, width) of the stem, odd.
         stem_stride: Stride (time, height, width) of the stem.
         stem_pool: Add a max-pool (1,3,3)/(1,2,2) after the stem, as CMD (Huang et al. 2021) does.
         bottleneck: Bottleneck blocks; with (2,2,2,2) and stem_pool this is CMD's 26-layer network.
+        two_level: The map joins the last two stages (`join_levels`), as CMD's pretext tasks see it.
+        zero_init: Weights of each block's last batch norm start at 0, as in CMD, so that blocks start as identities.
         in_channels: Channels of the clip.
 
     Raises:
-        ValueError: Unknown kind or no stage.
+        ValueError: Unknown kind, no stage, two_level with a single stage or with mc3 (which doesn't halve time).
     """
 
     def __init__(
@@ -46,6 +63,8 @@ class ResNet3D(nn.Module):
         stem_stride: tuple[int, int, int] = (1, 2, 2),
         stem_pool: bool = False,
         bottleneck: bool = False,
+        two_level: bool = False,
+        zero_init: bool = False,
         in_channels: int = 3,
     ) -> None:
         super().__init__()
@@ -53,6 +72,9 @@ class ResNet3D(nn.Module):
             raise ValueError(f"kind must be one of {', '.join(CONVOLUTIONS)}, not {kind!r}")
         if not blocks:
             raise ValueError("blocks must name at least one stage")
+        if two_level and (len(blocks) < 2 or kind == "mc3"):
+            raise ValueError("two_level needs two stages, the last of which halves time (not mc3)")
+        self.two_level = two_level
         self.stem = _stem(in_channels, width, kind, stem_kernel, stem_stride)
         self.pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)) if stem_pool else nn.Identity()
         block = Bottleneck if bottleneck else BasicBlock
@@ -80,14 +102,49 @@ class ResNet3D(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif zero_init and isinstance(module, block):
+                nn.init.zeros_((module.conv3 if bottleneck else module.conv2)[-1].weight)
 
     def forward(self, clip: Tensor) -> Tensor:
-        """(N, in_channels, T, H, W) → feature map (N, out_channels, t, h, w), not negative."""
+        """(N, in_channels, T, H, W) → feature map (N, out_channels, t, h, w), not negative.
+
+        Raises:
+            ValueError: two_level, and the last stage but one has an odd number of time steps.
+        """
         # Channels-last convolutions are about twice as fast on CPU; later layers inherit the layout.
         features: Tensor = self.pool(self.stem(clip.contiguous(memory_format=torch.channels_last_3d)))
         for name in self.stages:
-            features = self.get_submodule(name)(features)
-        return features
+            fine, features = features, self.get_submodule(name)(features)
+        return join_levels(fine, features) if self.two_level else features
+
+
+def join_levels(fine: Tensor, coarse: Tensor) -> Tensor:
+    """CMD's pretext map (Huang et al. 2021): the last stage added to the finer one before it.
+
+    Even and odd time steps of the finer map are put beside each other as channels; the coarser map is enlarged to its
+    height and width by nearest neighbours. CMD: 1024×4×7×7 and 2048×2×4×4 → 2048×2×7×7.
+
+    Args:
+        fine: (N, C, 2t, h, w).
+        coarse: (N, 2C, t, h', w').
+
+    Returns:
+        (N, 2C, t, h, w).
+
+    Raises:
+        ValueError: `fine` has an odd number of time steps.
+    """
+    if fine.shape[2] % 2:
+        raise ValueError(f"two_level needs an even number of time steps before the last stage, not {fine.shape[2]}")
+    beside = torch.cat([fine[:, :, ::2], fine[:, :, 1::2]], 1)
+    return beside + F.interpolate(coarse, size=beside.shape[2:], mode="nearest")
+
+
+def matched_planes(in_planes: int, out_planes: int, kernel: tuple[int, int, int]) -> int:
+    """Mid-planes with which a (2+1)D convolution has about the weights of a 3D one of that kernel (Tran et al. 2018):
+    ⌊t·d²·N_in·N_out / (d²·N_in + t·N_out)⌋."""
+    time, area = kernel[0], kernel[1] * kernel[2]
+    return time * area * in_planes * out_planes // (area * in_planes + time * out_planes)
 
 
 def pool(features: Tensor) -> Tensor:
@@ -100,13 +157,14 @@ def _stem(
 ) -> nn.Sequential:
     """One 3D convolution, or for R(2+1)D a spatial then a temporal one, each with BN and ReLU."""
     padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
-    if kind != "r2plus1d":
+    if not kind.startswith("r2plus1d"):
         return nn.Sequential(
             nn.Conv3d(in_channels, width, kernel, stride, padding, bias=False),
             nn.BatchNorm3d(width),
             nn.ReLU(inplace=True),
         )
-    middle = 45 * width // 64  # torchvision's 45 mid-planes at width 64
+    # torchvision's 45 mid-planes at width 64; the formula gives 83.
+    middle = 45 * width // 64 if kind == "r2plus1d" else matched_planes(in_channels, width, kernel)
     return nn.Sequential(
         nn.Conv3d(in_channels, middle, (1, *kernel[1:]), (1, *stride[1:]), (0, *padding[1:]), bias=False),
         nn.BatchNorm3d(middle),

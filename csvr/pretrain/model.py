@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from csvr.context.backbone import ResNet3D, pool
+from csvr.context.backbone import pool
+from csvr.context.clip_encoder import clip_encoder
 from csvr.context.iframe import IFrameEncoder
 from csvr.context.mi_infonce import mi_infonce
 from csvr.context.projection import ProjectionHead
@@ -57,7 +58,7 @@ class Encoders(nn.Module):
 
     def __init__(self, model: Params, motion: bool) -> None:
         super().__init__()
-        self.backbone = ResNet3D(**model["backbone"])
+        self.backbone = clip_encoder(model["backbone"])
         self.pose = PoseEncoder(**model["pose"]["encoder"]) if motion else None
         self.integration = (
             IntegrationLayer(self.backbone.out_channels, self.pose.out_channels, **model["integration"])

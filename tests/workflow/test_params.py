@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 import yaml
 from check_params import problems
+from compose_params import composed
 
 from csvr.context.backbone import CONVOLUTIONS, ResNet3D
+from csvr.context.c3d import C3D
 from csvr.context.iframe import IFrameEncoder
 from csvr.context.projection import ProjectionHead
+from csvr.context.s3d import S3D
 from csvr.data.mannequin import ACTIONS
 from csvr.generation.discriminator import VideoDiscriminator
 from csvr.generation.tganv2 import VideoGenerator
@@ -85,8 +88,8 @@ def test_groups_are_those_of_the_generator() -> None:
             {"model": {"backbone": {"widht": 8}}},
             "model.backbone.widht = 8: there is no such parameter; did you mean width?",
         ),
-        ({"model": {"backbone": {"kind": "r3"}}}, "model.backbone.kind: 'r3' is not one of ['r3d', 'r2plus1d', 'mc3']"),
-        ({"model": {"pose": {"encoder": {"kernel": 4}}}}, "model.pose.encoder.kernel: 4 is not one of [1, 3, 5"),
+        ({"model": {"backbone": {"kind": "r3"}}}, "model.backbone.kind = r3: there is no such choice; did you mean r3d?"),
+        ({"model": {"pose": {"encoder": {"kernel": 4}}}}, "model.pose.encoder.kernel = 4: there is no such choice; known: 1, 3, 5"),
         (
             {"model": {"context": {"temperature": 0}}},
             "model.context.temperature: 0 is less than or equal to the minimum",
@@ -94,7 +97,7 @@ def test_groups_are_those_of_the_generator() -> None:
         ({"model": {"generation": {"generator": {"channels": []}}}}, "model.generation.generator.channels: [] "),
         (
             {"model": {"integration": {"time": "still"}}},
-            "model.integration.time: 'still' is not one of ['static', 'motion']",
+            "model.integration.time = still: there is no such choice",
         ),
         ({"pose_estimator": {"blocks": [1, 1]}}, "pose_estimator.blocks: [1, 1] is too short"),
         ({"pose_estimator": {"fresh": 4000}}, "pose_estimator.fresh = 4000: at most pose_estimator.pool"),
@@ -114,6 +117,10 @@ def test_groups_are_those_of_the_generator() -> None:
         (
             {"evaluate": {"finetune": {"epoch": 3}}},
             "evaluate.finetune.epoch = 3: there is no such parameter; did you mean e",
+        ),
+        (
+            {"model": {"backbone": {"kind": "r3d_18"}}},
+            "model.backbone.kind = r3d_18: there is no such choice; did you mean r3d?",
         ),
     ],
 )
@@ -152,7 +159,8 @@ def test_every_key_is_checked() -> None:
 
 
 def test_schema_has_the_arguments_of_the_networks() -> None:
-    schema = yaml.safe_load((ROOT / "workflow/schemas/params.schema.yaml").read_text())["properties"]
+    whole = yaml.safe_load((ROOT / "workflow/schemas/params.schema.yaml").read_text())
+    schema, definition = whole["properties"], whole["$defs"]["backbone"]
     model = schema["model"]["properties"]
 
     def arguments(network: type, *given: str) -> set[str]:
@@ -164,7 +172,9 @@ def test_schema_has_the_arguments_of_the_networks() -> None:
         return set(node["properties"])
 
     pose, generation = model["pose"], model["generation"]
-    assert keys(model, "backbone") == arguments(ResNet3D, "in_channels")
+    kinds = {kind["if"]["properties"]["kind"].get("const", "r3d"): kind["then"] for kind in definition["allOf"]}
+    for kind, network in (("r3d", ResNet3D), ("c3d", C3D), ("s3d", S3D)):
+        assert set(kinds[kind]["properties"]) - {"kind"} == arguments(network, "in_channels", "kind")
     assert keys(pose, "encoder") == arguments(PoseEncoder, "keypoints")
     assert keys(pose, "decoder") == arguments(PoseDecoder, "in_channels", "future", "keypoints")
     assert keys(pose, "discriminator") == arguments(PoseDiscriminator, "keypoints")
@@ -173,9 +183,37 @@ def test_schema_has_the_arguments_of_the_networks() -> None:
     assert keys(model, "integration") == arguments(IntegrationLayer, "channels", "motion_channels")
     assert keys(generation, "generator") == arguments(VideoGenerator, "in_channels", "frames")
     assert keys(generation, "discriminator") == arguments(VideoDiscriminator, "levels", "in_channels")
-    assert model["backbone"]["properties"]["kind"]["enum"] == list(CONVOLUTIONS)
+    assert definition["properties"]["kind"]["enum"] == [*CONVOLUTIONS, "c3d", "s3d"]
     assert model["integration"]["properties"]["mode"]["enum"] == list(MODES)
     assert list(schema["pose_estimator"]["properties"]["keypoint_weights"]["properties"]) == list(KEYPOINTS)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "params/backbone").glob("*.yaml")))
+def test_every_backbone_is_right_in_the_paper_profile(name: str) -> None:
+    params = yaml.safe_load(composed(["+profile=paper", f"backbone={name}"]))
+    assert all(line.startswith("dataset.") for line in problems(params))
+    assert params["clip"]["crop"] == 112 and params["model"]["generation"]["generator"]["start_size"] == 7
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["backbone=c3d"], "clip.frames = 4: model.backbone.kind = c3d needs at least 8"),
+        (["backbone=s3d", "clip.crop=16"], "clip.crop = 16: model.backbone.kind = s3d needs at least 17"),
+        (["backbone=r3d_26"], "clip.frames = 4: model.backbone.two_level needs an even number of time steps"),
+        (["+model.backbone.two_level=true", "model.backbone.kind=mc3"], "the last of which halves time (not kind mc3)"),
+        (["backbone=c3d", "+model.backbone.widht=8"], "there is no such parameter; did you mean width?"),
+        (["~model.backbone.kind"], "model.backbone: 'kind' is a required property"),
+    ],
+)
+def test_wrong_backbone_is_named(overrides: list[str], named: str) -> None:
+    assert any(named in line for line in problems(yaml.safe_load(composed(overrides))))
+
+
+def test_unknown_backbone_names_all() -> None:
+    done = command(sys.executable, COMPOSE, "backbone=r3d_19", "--check", cwd=ROOT)
+    assert done.returncode == 1
+    assert "Could not find 'backbone/r3d_19'" in done.stdout and "r3d_18" in done.stdout
 
 
 def test_missing_data_set_is_named(tiny: Path) -> None:

@@ -92,7 +92,7 @@ CELLS = {name: cell(name) for name in [*VARIANTS, *GRID]}
 
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
-REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png"]
+REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/table_models.md"]
 if GENERATED:
     # Only generated videos come with true keypoints to score poses against.
     REPORTS += ["reports/table_pose_quality.md"]
@@ -226,6 +226,13 @@ def pretrain_params(wildcards):
     return cell_params(wildcards, PRETRAIN)
 
 
+def models_params(wildcards):
+    # The stride tells how many poses a clip has.
+    return text(
+        effective("full", PRETRAIN) | {"pose_extraction": {"stride": config["pose_extraction"].get("stride", 1)}}
+    )
+
+
 def evaluate_params(wildcards):
     return cell_params(wildcards, VARIED)
 
@@ -319,6 +326,8 @@ def made():
     reports |= {"reports/figures/training_curves.png": histories}
     reports |= {f"reports/figures/dataset_{DATASET['name']}.png": [INDEX]}
     reports |= {"reports/metrics.json": metrics + histories + quality}
+    # From parameters alone.
+    reports |= {"reports/table_models.md": []}
     if GENERATED:
         reports |= {"reports/table_pose_quality.md": quality}
     if GRID:

@@ -243,6 +243,29 @@ if GENERATED:
             """
 
 
+rule table_models:
+    output:
+        "reports/table_models.md",
+    log:
+        "logs/table_models.log",
+    benchmark:
+        "benchmarks/table_models.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("models"),
+        p=models_params,
+    message:
+        "Writing the table of networks"
+    shell:
+        """
+        python -m csvr.models --params {params.p:q} --output {output:q} >{log:q} 2>&1
+        """
+
+
 rule figure_dataset:
     input:
         index="features/{dataset}/index.csv",

@@ -89,6 +89,9 @@ def _schema_lines(params: dict[str, Any]) -> list[str]:
             for name in [name for name in error.instance if name not in known]:
                 full, value = ".".join([*path, str(name)]), str(error.instance[name])[:60]
                 lines.append(f"{full} = {value}: there is no such parameter; {closest(str(name), known)}")
+        elif error.validator == "enum":
+            hint = closest(str(error.instance), list(map(str, error.validator_value)))
+            lines.append(f"{'.'.join(path)} = {error.instance}: there is no such choice; {hint}")
         else:
             lines.append(f"{'.'.join(path) or 'top level'}: {error.message[:300]}")
     return lines
@@ -142,6 +145,7 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
 
 def _networks(params: dict[str, Any]) -> Iterator[str]:
     """What the networks of a variant can't be built with."""
+    yield from _too_small(params["model"]["backbone"], params["clip"])
     if params["sigma_p"] and not params["pose_input"]:
         yield f"sigma_p = {params['sigma_p']:g}: must be 0 where pose_input is false"
     generator, crop = params["model"]["generation"]["generator"], params["clip"]["crop"]
@@ -155,6 +159,25 @@ def _networks(params: dict[str, Any]) -> Iterator[str]:
         yield (
             f"clip.crop = {crop}: must be a multiple of what model.generation.generator generates, "
             f"start_size · 2^(number of channels) = {largest}"
+        )
+
+
+def _too_small(backbone: dict[str, Any], clip: dict[str, Any]) -> Iterator[str]:
+    """Whether the clip encoder can't take such a clip: what is too short for its pooling, or not to be joined."""
+    # Smallest frames and crop of csvr/context/{c3d,s3d}.py.
+    frames, crop = {"c3d": (8, 16), "s3d": (5, 17)}.get(backbone["kind"], (1, 1))
+    for key, least in (("frames", frames), ("crop", crop)):
+        if clip[key] < least:
+            yield f"clip.{key} = {clip[key]}: model.backbone.kind = {backbone['kind']} needs at least {least}"
+    if not backbone.get("two_level"):
+        return
+    stages, stride = len(backbone.get("blocks", (2, 2, 2, 2))), backbone.get("stem_stride", (1, 2, 2))[0]
+    if backbone["kind"] == "mc3" or stages < 2:
+        yield "model.backbone.two_level = True: needs two stages, the last of which halves time (not kind mc3)"
+    elif math.ceil(clip["frames"] / (stride * 2 ** (stages - 2))) % 2:
+        yield (
+            f"clip.frames = {clip['frames']}: model.backbone.two_level needs an even number of time steps before its "
+            f"last stage, so a multiple of {stride * 2 ** (stages - 1)} frames"
         )
 
 
