@@ -32,8 +32,8 @@ def _step(run: dict[str, Any], config: dict[str, Any]) -> str:
     """The command, and where it works on a variant, which and at what loss weights."""
     words = [str(run.get("experiment", {}).get("name", ""))]
     if "variant" in config:
-        words += [config["variant"], *(f"{key}={config[key]:g}" for key in WEIGHTS if key in config)]
-    return " ".join(words)
+        words += [config["variant"], ",".join(f"{key}={config[key]:g}" for key in WEIGHTS if key in config)]
+    return " ".join(filter(None, words))
 
 
 def _short(value: Any) -> str:

@@ -87,6 +87,17 @@ def test_job_that_is_killed_shows_as_dead(tmp_path: Path) -> None:
     assert runs.table(tmp_path)[0]["status"] == "DIED"
 
 
+def test_list_tells_cells_of_one_variant_apart(tmp_path: Path) -> None:
+    for number, sigma_p in enumerate((0.5, 1.0), start=1):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}/run.json").write_text(json.dumps({"experiment": {"name": "pretrain"}}))
+        config = {"variant": "full", "seed": 0, "sigma_v": 1.0, "sigma_p": sigma_p, "sigma_c": 3}
+        (tmp_path / f"{number}/config.json").write_text(json.dumps(config))
+    assert [row["step"] for row in runs.table(tmp_path)] == [
+        f"pretrain full sigma_v=1,sigma_p={text},sigma_c=3" for text in ("0.5", "1")
+    ]
+
+
 def test_ids_do_not_collide(tmp_path: Path) -> None:
     """100 runs, 16 processes at once."""
     # Forked from one process, since each on its own would import for seconds.

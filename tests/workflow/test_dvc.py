@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.experiments import Repository, computed, create, folder, header, here, read, there
+from tests.workflow.experiments import TABLE, Repository, computed, create, folder, header, here, read, there
 from tests.workflow.repository import ENV
 
 Copy = Callable[[], Repository]
@@ -94,6 +95,8 @@ def test_computed_once_whichever_command_asks(baseline: Repository) -> None:
     assert "| 0.5 | 3 |" in (baseline.path / "reports/table_sigma.md").read_text()
     here(baseline, 1.0)
     assert computed(baseline) == before
+    baseline.dvc("plots", "show", "-o", "plots")
+    assert "sigma_sweep.png" in (baseline.path / "plots/index.html").read_text()
     # … an experiment that was such a point, and a variant that is one.
     baseline.dvc("exp", "run", "-S", "sweep.sigma_p=[0.25]", "-S", "sweep.sigma_c=[3.0]")
     again = computed(baseline)
@@ -297,6 +300,42 @@ def test_impossible_parameters_run_nothing(baseline: Repository, override: str, 
     assert named in said and "git checkout HEAD params.yaml" in said and "snakemake" not in said
     baseline.git("checkout", "-q", "HEAD", "params.yaml")
     assert baseline.git("status", "--short") == ""
+    here(baseline, 1.0)
+
+
+def test_data_set_that_dvc_added(baseline: Repository) -> None:
+    """Another one by `-S dataset=…`, with its own numbers, here and in a folder of its own; and back."""
+    path, profile = baseline.path / "params/dataset/mannequin.yaml", baseline.path / "params/profile/micro.yaml"
+    values = yaml.safe_load(path.read_text())
+    values["generate"] |= yaml.safe_load(profile.read_text())["dataset"]["generate"]
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    # The profile's `dataset.generate` would make a generated data set of it.
+    profile.write_text(re.sub("dataset:\n  generate: .*\n", "", profile.read_text()))
+    shutil.copytree(baseline.path / "data/mannequin", baseline.path / "data/other")
+    del values["generate"]
+    other = {key: str(value).replace("mannequin", "other") for key, value in values.items() if isinstance(value, str)}
+    # One video is another one.
+    videos = sorted((baseline.path / other["videos"]).rglob("*.avi"))
+    shutil.copy(videos[0], videos[1])
+    baseline.dvc("add", "data/other")
+    (baseline.path / "params/dataset/other.yaml").write_text(yaml.safe_dump(values | other | {"raw": "data/other"}))
+    baseline.commit("another data set")
+    before = computed(baseline)
+    for words in (("--temp", "-n", "temp"), ()):
+        baseline.dvc("exp", "run", *words, "-S", "dataset=other")
+        revision = "temp" if words else None
+        content = {
+            name: read(baseline, revision, name) if revision else (baseline.path / name).read_text()
+            for name in ("results/other/expected.json", folder().replace("mannequin", "other") + "/metrics.json", TABLE)
+        }
+        expected, cell, table = content.values()
+        assert json.loads(expected)["dataset"] == "other"
+        index = json.loads(cell)["data"]["index_sha256"]
+        assert index in table and json.loads(cell)["run_id"] in table
+        assert index != baseline.json(f"{folder()}/metrics.json")["data"]["index_sha256"]
+    once = {"index": 1, "clips": 1, "iframes": 1, "poses": 1, "pretrain": 2, "evaluate": 2}
+    assert computed(baseline) == before | {step: before[step] + 2 * count for step, count in once.items()}
+    baseline.dvc("exp", "run", "-S", "dataset=mannequin")
     here(baseline, 1.0)
 
 
