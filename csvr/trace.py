@@ -1,6 +1,6 @@
 """Print where a report comes from: python -m csvr.trace reports/table_ablation.md
 
-The report, the results in it and their runs, the encoders, the features and the videos; each with its hash, which is
+The report, the results in it and their runs, the networks, the features and the videos; each with its hash, which is
 compared with the file's.
 """
 

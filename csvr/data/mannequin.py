@@ -4,7 +4,7 @@ Twelve classes in the three groups of the paper's Figure 4:
 
 - motion: told apart only by how the arms move; scenes and clothing come from one common pool;
 - context: the same neutral motions; told apart only by the objects and texture of the scene;
-- both: a direction of waving and a scene; each alone leaves two classes.
+- both: a direction of waving and a scene that takes turns with one of the common pool; each alone leaves two classes.
 
 A group (g01 …) is one scene instance, one body and one set of clothes; it never crosses train and test.
 Test groups come first and hold a single clip, training groups hold several.
@@ -91,7 +91,9 @@ def render(clip: Clip, seed: int, frames: int, size: int) -> tuple[NDArray[np.ui
     rng = np.random.default_rng([seed, number, clip.group, clip.clip])
 
     body, look = figure.Body.sample(shared), _clothes(shared)
-    canvas, horizon = scenes.draw_scene(action.scene or str(shared.choice(scenes.POOL)), shared)
+    common = str(shared.choice(scenes.POOL))
+    kinds = [action.scene or common] + [common] * (action.group == "both")
+    canvas, horizon = scenes.draw_scene(kinds, shared)
     height = rng.uniform(50, 68) * size / 128
     angles, sink = motions.motion(action.motion, frames, rng)
     t = np.linspace(-1, 1, frames)

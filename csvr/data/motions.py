@@ -46,10 +46,10 @@ def motion(kind: str, frames: int, rng: np.random.Generator) -> tuple[Angles, Ar
 # Middle of the upper arm's and the forearm's direction, and how far they swing about it, in radians.
 LOOPS = {
     "arms": ((1.25, 1.5), (2.0, 2.3), (0.75, 0.95)),
-    "waves": ((2.0, 2.2), (2.7, 2.9), (0.6, 0.75)),
+    "waves": ((2.0, 2.2), (2.7, 2.9), (0.5, 0.65)),
 }
-# Radians a frame: a turn in 22 to 35 frames, in 12 to 16, or anywhere between.
-TEMPOS = {"slow": (0.18, 0.28), "fast": (0.4, 0.52)}
+# Radians a frame: a turn in 26 to 42 frames, in 11 to 14; waving in 16 to 21.
+TEMPOS = {"slow": (0.15, 0.24), "fast": (0.44, 0.58)}
 
 
 def _arms(kind: str, t: Array, rng: np.random.Generator) -> tuple[tuple[Array, Array], tuple[Array, Array]]:

@@ -8,7 +8,7 @@ the camera has moved on: what stays in view all the time is the kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
 CANVAS = (208, 480)  # height, width in pixels: room for a 128-pixel camera to pan, tilt and zoom
+STRETCHES = ((35, 60), (55, 90))  # columns of the one and of the other kind, where a scene has two
 
 
 def palette(rng: np.random.Generator, count: int = 4) -> list[Color]:
@@ -28,11 +29,11 @@ def palette(rng: np.random.Generator, count: int = 4) -> list[Color]:
     return [(int(r), int(g), int(b)) for r, g, b in rgb]
 
 
-def draw_scene(kind: str, rng: np.random.Generator) -> tuple[Image, int]:
-    """One instance of a scene kind.
+def draw_scene(kinds: Sequence[str], rng: np.random.Generator) -> tuple[Image, int]:
+    """One instance of a scene.
 
     Args:
-        kind: A key of `SCENES`.
+        kinds: One or two keys of `SCENES`; stretches of two take turns along the canvas.
         rng: Source of everything that varies.
 
     Returns:
@@ -44,7 +45,14 @@ def draw_scene(kind: str, rng: np.random.Generator) -> tuple[Image, int]:
     canvas[:horizon], canvas[horizon:] = palette(rng, 2)
     canvas = _light(canvas, rng)
     _clutter(canvas, rng)
-    SCENES[kind](canvas, rng, horizon)
+    drawn = [canvas.copy() for _ in kinds]
+    for kind, image in zip(kinds, drawn, strict=True):
+        SCENES[kind](image, rng, horizon)
+    turn, x = int(rng.integers(len(kinds))), 0
+    while x < width:
+        end = x + int(rng.uniform(*STRETCHES[turn]))
+        canvas[:, x:end] = drawn[turn][:, x:end]
+        turn, x = (turn + 1) % len(kinds), end
     return _light(canvas, rng), horizon
 
 

@@ -19,18 +19,18 @@ FIRST = ("loss", "video", "pose", "context")  # panels in this order, other colu
 
 
 def check(path: Path, expected: Expectation) -> None:
-    """Refuse a history that does not belong to the encoders beside it, or these to the parameters and the code.
+    """Refuse a history that does not belong to the networks beside it, or these to the parameters and the code.
 
     Raises:
         UserError: Names the file, both values and the command that mends it.
     """
     names, _ = expected.rows(path)
-    encoders = path.with_name("encoders.safetensors")
-    made = header(encoders)
+    networks = path.with_name("networks.safetensors")
+    made = header(networks)
     params = {key: value for key, value in expected.variants[names[0]].params.items() if key in made["params"]}
     found = {"history_sha256": sha256(path), "code": expected.code["pretrain"], "params": params}
-    # What is there against what the encoders say: the message reads "made with (encoders), expected (asked for)".
-    require(encoders, {key: made.get(key) for key in found}, found, f"snakemake --cores 8 {path} --forcerun pretrain")
+    # What is there against what the networks say: the message reads "made with (networks), expected (asked for)".
+    require(networks, {key: made.get(key) for key in found}, found, f"snakemake --cores 8 {path} --forcerun pretrain")
 
 
 def read(paths: list[Path], expected: Expectation) -> pd.DataFrame:

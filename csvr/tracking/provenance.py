@@ -58,14 +58,14 @@ def collect(made: dict[str, list[str]], features: list[Path], index: Path) -> di
 
 
 def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
-    """The node of one file of results, and that of the encoders that it was made with."""
+    """The node of one file of results, and that of the networks that it was made with."""
     if path.name == "pose_quality.json":
         found = _json(path)
         return {
             str(path): _node(path, "pose_quality", found | {"params": found["made"]["params"]}, list(found["runs"]))
         }
-    encoders = path.with_name("encoders.safetensors")
-    header = shards.header(encoders)
+    networks = path.with_name("networks.safetensors")
+    header = shards.header(networks)
 
     def used(*kinds: str) -> list[str]:
         files = []
@@ -73,21 +73,21 @@ def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
             for run in map(str, header["data"][kind]):
                 if run not in stores.get(kind, {}):
                     raise UserError(
-                        f"{encoders}: pretrained on {kind} of run {run}, of which no shard is there; "
-                        f"run snakemake --cores 8 {encoders} --forcerun pretrain"
+                        f"{networks}: pretrained on {kind} of run {run}, of which no shard is there; "
+                        f"run snakemake --cores 8 {networks} --forcerun pretrain"
                     )
                 files.append(stores[kind][run])
         return files
 
-    nodes = {str(encoders): _node(encoders, "pretrain", header, used("clips", "poses", "iframes"))}
+    nodes = {str(networks): _node(networks, "pretrain", header, used("clips", "poses", "iframes"))}
     if path.name == "history.csv":
         _same(path, "sha256", _sha256(path), header["history_sha256"], "pretrain")
-        nodes[str(path)] = {"sha256": header["history_sha256"], "step": "pretrain", "from": [str(encoders)]}
+        nodes[str(path)] = {"sha256": header["history_sha256"], "step": "pretrain", "from": [str(networks)]}
     elif path.name == "metrics.json":
         found = _json(path)
         _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "evaluate")
         about = found | {"code": found["code"]["evaluate"]}
-        nodes[str(path)] = _node(path, "evaluate", about, [str(encoders), *used("clips", "poses")])
+        nodes[str(path)] = _node(path, "evaluate", about, [str(networks), *used("clips", "poses")])
     return nodes
 
 

@@ -263,7 +263,7 @@ def write_history(path: Path, table: pd.DataFrame, expect: dict[str, Any]) -> Pa
         "params": {"sigma_p": expect["variants"][path.parts[-4]]["params"]["sigma_p"]},
         "code": expect["code"]["pretrain"], "history_sha256": sha256(path),
     }  # fmt: skip
-    shards.write(path.with_name("encoders.safetensors"), {"w": np.zeros(1)}, made)
+    shards.write(path.with_name("networks.safetensors"), {"w": np.zeros(1)}, made)
     return path
 
 

@@ -139,7 +139,7 @@ def read(repository: Repository, revision: str, path: str) -> str:
 
 
 def header(repository: Repository, sigma_p: float = 1.0, variant: str = "full") -> dict[str, Any]:
-    return shards.header(repository.path / folder(sigma_p, variant) / "encoders.safetensors")
+    return shards.header(repository.path / folder(sigma_p, variant) / "networks.safetensors")
 
 
 def computed(repository: Repository) -> dict[str, int]:

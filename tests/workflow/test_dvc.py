@@ -177,11 +177,11 @@ def find(repository: Repository, name: str) -> str:
 
 
 def wait_for_pretraining(repository: Repository, process: subprocess.Popen[str], sigma_p: float = 0.5) -> None:
-    """Until the encoders of full are there, or are others than now."""
-    encoders = repository.path / folder(sigma_p) / "encoders.safetensors"
-    before = header(repository, sigma_p)["run_id"] if encoders.exists() else None
+    """Until the networks of full are there, or are others than now."""
+    networks = repository.path / folder(sigma_p) / "networks.safetensors"
+    before = header(repository, sigma_p)["run_id"] if networks.exists() else None
     limit = time.monotonic() + 120
-    while not encoders.exists() or header(repository, sigma_p)["run_id"] == before:
+    while not networks.exists() or header(repository, sigma_p)["run_id"] == before:
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.1)
 

@@ -248,10 +248,10 @@ def test_lost_keypoints_matter_to_nothing_but_their_score(finished: Path, snakem
 def test_same_seed_same_bits(finished: Path, snakemake: Run) -> None:
     """Pretraining and evaluation of one cell, made again: the same weights and scores, not nearly the same."""
     cell = finished / folder()
-    before = [(cell / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    before = [(cell / name).read_bytes() for name in ("networks.safetensors", "metrics.json")]
     done = snakemake(finished, f"{folder()}/metrics.json", "--forcerun", "pretrain", "evaluate")
     assert done.returncode == 0, done.stdout
-    after = [(cell / name).read_bytes() for name in ("encoders.safetensors", "metrics.json")]
+    after = [(cell / name).read_bytes() for name in ("networks.safetensors", "metrics.json")]
     weights = [load(content) for content in (before[0], after[0])]
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -92,7 +92,8 @@ CELLS = {name: cell(name) for name in [*VARIANTS, *GRID]}
 
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
-REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/table_models.md"]
+REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/figures/predictions.png"]
+REPORTS += ["reports/table_models.md"]
 if GENERATED:
     # Only generated videos come with true keypoints to score poses against.
     REPORTS += ["reports/table_pose_quality.md"]
@@ -227,10 +228,9 @@ def pretrain_params(wildcards):
 
 
 def models_params(wildcards):
+    params = {key: effective("full")[key] for key in PRETRAIN}
     # The stride tells how many poses a clip has.
-    return text(
-        effective("full", PRETRAIN) | {"pose_extraction": {"stride": config["pose_extraction"].get("stride", 1)}}
-    )
+    return text(params | {"pose_extraction": {"stride": config["pose_extraction"]["stride"]}})
 
 
 def evaluate_params(wildcards):
@@ -314,6 +314,8 @@ def cells(file, names=VARIANTS, seeds=config["seeds"]):
 
 # A control without a training step has no curve.
 TRAINED = [name for name in VARIANTS if effective(name)["pretrain"]["steps"]]
+# The variant whose predictions are drawn, with the first seed.
+DRAWN = MAIN if MAIN in TRAINED else "full"
 POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
 
 
@@ -326,6 +328,7 @@ def made():
     reports |= {"reports/figures/training_curves.png": histories}
     reports |= {f"reports/figures/dataset_{DATASET['name']}.png": [INDEX]}
     reports |= {"reports/metrics.json": metrics + histories + quality}
+    reports |= {"reports/figures/predictions.png": cells("networks.safetensors", [DRAWN], config["seeds"][:1])}
     # From parameters alone.
     reports |= {"reports/table_models.md": []}
     if GENERATED:
@@ -345,7 +348,7 @@ def check_records():
     made = [INDEX, EXPECTED, EXPECTED_SWEEP, POSE_QUALITY, PROVENANCE, *REPORTS]
     made += [f"{DATASET['root']}/dataset.json"] * GENERATED
     made += [path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)]
-    for file in ("metrics.json", "encoders.safetensors"):
+    for file in ("metrics.json", "networks.safetensors"):
         made += cells(file) + cells(file, GRID, config["sweep"]["seeds"])
     unknown = [
         path

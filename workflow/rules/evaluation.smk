@@ -6,7 +6,7 @@ rule evaluate:
         index="features/{dataset}/index.csv",
         clips=shards("clips"),
         poses=shards("poses"),
-        networks="results/{dataset}/{variant}/{weights}/seed{seed}/encoders.safetensors",
+        networks="results/{dataset}/{variant}/{weights}/seed{seed}/networks.safetensors",
     output:
         "results/{dataset}/{variant}/{weights}/seed{seed}/metrics.json",
     log:

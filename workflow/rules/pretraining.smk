@@ -8,12 +8,14 @@ rule pretrain:
         poses=shards("poses"),
         iframes=shards("iframes"),
     output:
-        encoders="results/{dataset}/{variant}/{weights}/seed{seed}/encoders.safetensors",
+        networks="results/{dataset}/{variant}/{weights}/seed{seed}/networks.safetensors",
         history="results/{dataset}/{variant}/{weights}/seed{seed}/history.csv",
     log:
         "logs/{dataset}/pretrain/{variant}/{weights}/seed{seed}.log",
     benchmark:
         "benchmarks/{dataset}/pretrain/{variant}/{weights}/seed{seed}.tsv"
+    # Long jobs first: short ones fill the end, when not all cores are wanted.
+    priority: 1
     conda:
         "../../environment.yml"
     threads: share(3000)
@@ -29,6 +31,6 @@ rule pretrain:
         """
         python -m csvr.pretrain --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
             --iframes {input.iframes:q} --params {params.p:q} --variant {wildcards.variant:q} \
-            --seed {wildcards.seed} --output {output.encoders:q} --history {output.history:q} \
+            --seed {wildcards.seed} --output {output.networks:q} --history {output.history:q} \
             --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

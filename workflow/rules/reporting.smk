@@ -88,7 +88,7 @@ rule summarise:
     input:
         metrics=cells("metrics.json"),
         histories=cells("history.csv", TRAINED),
-        encoders=cells("encoders.safetensors", TRAINED),
+        networks=cells("networks.safetensors", TRAINED),
         quality=[POSE_QUALITY] if GENERATED else [],
         index=INDEX,
         expected=EXPECTED,
@@ -185,7 +185,7 @@ rule figure_per_class:
 rule figure_training_curves:
     input:
         histories=cells("history.csv", TRAINED),
-        encoders=cells("encoders.safetensors", TRAINED),
+        networks=cells("networks.safetensors", TRAINED),
         expected=EXPECTED,
     output:
         report(
@@ -241,6 +241,42 @@ if GENERATED:
             python -m csvr.report pose-quality --quality {input.quality:q} --index {input.index:q} \
                 --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
             """
+
+
+rule figure_predictions:
+    input:
+        networks=cells("networks.safetensors", [DRAWN], config["seeds"][:1]),
+        clips=all_shards("clips"),
+        poses=all_shards("poses"),
+        index=INDEX,
+        expected=EXPECTED,
+    output:
+        report(
+            "reports/figures/predictions.png",
+            caption="../report/predictions.rst",
+            category="Pretraining",
+            labels={"what": "predicted clips and poses", "kind": "figure"},
+        ),
+    log:
+        "logs/figure_predictions.log",
+    benchmark:
+        "benchmarks/figure_predictions.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_hash("predictions"),
+        p=text(effective(DRAWN)),
+    message:
+        "Drawing what {DRAWN} predicts"
+    shell:
+        """
+        python -m csvr.predictions --networks {input.networks:q} --index {input.index:q} --clips {input.clips:q} \
+            --poses {input.poses:q} --params {params.p:q} --expect {input.expected:q} --output {output:q} \
+            --threads 1 >{log:q} 2>&1
+        """
 
 
 rule table_models:
