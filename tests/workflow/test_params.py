@@ -88,8 +88,14 @@ def test_groups_are_those_of_the_generator() -> None:
             {"model": {"backbone": {"widht": 8}}},
             "model.backbone.widht = 8: there is no such parameter; did you mean width?",
         ),
-        ({"model": {"backbone": {"kind": "r3"}}}, "model.backbone.kind = r3: there is no such choice; did you mean r3d?"),
-        ({"model": {"pose": {"encoder": {"kernel": 4}}}}, "model.pose.encoder.kernel = 4: there is no such choice; known: 1, 3, 5"),
+        (
+            {"model": {"backbone": {"kind": "r3"}}},
+            "model.backbone.kind = r3: there is no such choice; did you mean r3d?",
+        ),
+        (
+            {"model": {"pose": {"encoder": {"kernel": 4}}}},
+            "model.pose.encoder.kernel = 4: there is no such choice; known: 1, 3, 5",
+        ),
         (
             {"model": {"context": {"temperature": 0}}},
             "model.context.temperature: 0 is less than or equal to the minimum",
