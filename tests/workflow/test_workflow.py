@@ -172,7 +172,7 @@ def test_provenance_refuses_features_that_results_were_not_made_of(finished: Pat
         finished / f"features/mannequin/{kind}/{k}.safetensors" for kind in ("clips", "iframes") for k in (0, 1)
     ]
     results = str(finished / folder() / "metrics.json")
-    with pytest.raises(UserError, match="full/.*/seed0/encoders.*pretrained on poses of run .*--forcerun pretrain"):
+    with pytest.raises(UserError, match="full/.*/seed0/networks.*pretrained on poses of run .*--forcerun pretrain"):
         collect(
             {str(finished / "reports/table_ablation.md"): [results]},
             [*features, poses / "0.safetensors"],

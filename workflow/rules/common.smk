@@ -229,6 +229,8 @@ def pretrain_params(wildcards):
 
 def models_params(wildcards):
     params = {key: effective("full")[key] for key in PRETRAIN}
+    # Whether a branch is built is all that its weight says of the networks.
+    params |= {key: float(params[key] > 0) for key in WEIGHTS}
     # The stride tells how many poses a clip has.
     return text(params | {"pose_extraction": {"stride": config["pose_extraction"]["stride"]}})
 
