@@ -1,7 +1,7 @@
 """Draw what pretrained networks predict: python -m csvr.predictions --networks … --output predictions.png
 
 A row a test video: its clip, how the first generator reconstructs it, its future, how the second generator predicts
-it; and the poses of the future, predicted over estimated. Branches that the variant does not have are left out.
+it; and the poses of the future, predicted over estimated. What the variant has no branch for is left out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -27,17 +28,20 @@ from csvr.pretrain.model import CSVR, Views
 from csvr.reporting import style
 from csvr.reporting.results import Expectation, require
 
-TITLES = {"clip": ("clip", "reconstructed"), "future": ("future", "predicted")}
-EACH = 2  # videos a group of classes
 INSTANTS = 3  # poses of the future that are drawn, evenly spread
 
 
-def examples(table: Any, groups: dict[str, list[str]]) -> list[str]:
-    """Test videos to draw: the first of each of the first and the last classes of every group."""
-    test = table[table.split == "test"].drop_duplicates("class").set_index("class").video
-    members = [[name for name in names if name in test.index] for names in groups.values()] or [list(test.index)]
-    chosen = [name for names in members for name in dict.fromkeys([*names[: EACH - 1], *names[-1:]])]
-    return [str(test[name]) for name in chosen]
+def examples(table: pd.DataFrame, groups: dict[str, list[str]]) -> list[str]:
+    """Test videos to draw: the first one of the first and of the last class of every group.
+
+    Args:
+        table: Index of the data set.
+        groups: Names of groups, and the classes in each. Without any, all classes are one group.
+    """
+    first = table[table.split == "test"].drop_duplicates("class").set_index("class").video
+    members = [[name for name in names if name in first.index] for names in groups.values()] or [list(first.index)]
+    chosen = dict.fromkeys(name for names in members for name in (*names[:1], *names[-1:]))
+    return [str(first[name]) for name in chosen]
 
 
 def strip(clip: Tensor) -> NDArray[np.float64]:
@@ -59,40 +63,40 @@ def draw(model: CSVR, views: Views, titles: list[str], output: Path) -> None:
 
     Args:
         model: In evaluation mode.
-        views: The videos to draw.
+        views: The videos to draw (`centre_views`).
         titles: Of each.
         output: PNG file.
     """
     maps = model.encoders(views.clip, views.poses)
-    strips: list[tuple[str, Tensor]] = []
+    strips = [("clip", views.clip)]
     if model.video is not None:
-        for name, generator in model.video.generators.items():
-            fake = generator(maps.get("f_i", maps["f_s"])).clips[-1]
-            strips += list(zip(TITLES[name], (getattr(views, name), fake), strict=True))
-    predicted = model.pose.decoder(maps["f_d"], views.poses).numpy() if model.pose is not None else None
-    columns = len(strips) + (INSTANTS if predicted is not None else 0)
-    widths = [views.clip.shape[2]] * len(strips) + [1] * (columns - len(strips))
+        integrated = maps.get("f_i", maps["f_s"])
+        fake = {name: generator(integrated).clips[-1] for name, generator in model.video.generators.items()}
+        strips += [("reconstructed", fake["clip"]), ("future", views.future), ("predicted", fake["future"])]
+    times, predicted = np.empty(0, int), views.future_poses.numpy()
+    if model.pose is not None:
+        times = np.linspace(0, predicted.shape[1] - 1, INSTANTS + 1).round().astype(int)[1:]
+        predicted = model.pose.decoder(maps["f_d"], views.poses).numpy()
+    widths = [views.clip.shape[2]] * len(strips) + [1] * len(times)
     figure, axes = plt.subplots(
-        len(titles), columns, figsize=(0.65 * sum(widths) + 1.2, 0.75 * len(titles) + 0.5), squeeze=False,
+        len(titles), len(widths), figsize=(0.65 * sum(widths) + 1.2, 0.75 * len(titles) + 0.5), squeeze=False,
         width_ratios=widths, layout="constrained",
     )  # fmt: skip
-    times = np.linspace(0, views.future_poses.shape[1] - 1, INSTANTS + 1).round().astype(int)[1:]
     for n, (row, title) in enumerate(zip(axes, titles, strict=True)):
         for axis in row:
             axis.set_axis_off()
         for axis, (_, clips) in zip(row, strips, strict=False):
             axis.imshow(strip(clips[n]))
-        for axis, t in zip(row[len(strips) :], times, strict=False):
+        for axis, t in zip(row[len(strips) :], times, strict=True):
             true, seen = views.future_poses[n, t].numpy(), views.future_poses[n, t, :, 2].numpy() > 0
             skeleton(axis, true, seen, color="black", lw=2.2, alpha=0.35)
-            assert predicted is not None
             skeleton(axis, predicted[n, t], np.ones(len(true), bool), color=style.PALETTE[1], lw=1)
             axis.set(xlim=(-1.4, 1.4), ylim=(1.4, -1.4), aspect="equal")
         row[0].text(-0.02, 0.5, title, transform=row[0].transAxes, ha="right", va="center", fontsize=8)
-    shown = [name for name, _ in strips] + [f"frame +{t + 1}" for t in times[: columns - len(strips)]]
+    shown = [name for name, _ in strips] + [f"frame +{t + 1}" for t in times]
     for axis, name in zip(axes[0], shown, strict=True):
         axis.set_title(name, fontsize=8)
-    if predicted is not None:
+    if model.pose is not None:
         handles = [Line2D([], [], color="black", lw=2.2, alpha=0.35), Line2D([], [], color=style.PALETTE[1], lw=1)]
         figure.legend(handles, ["estimated pose", "predicted pose"], loc="outside lower right", ncols=2, fontsize=8)
     style.save(figure, output)
@@ -114,7 +118,8 @@ def main() -> None:
     mend = f"snakemake --cores 8 {args.networks} --forcerun pretrain"
     require(args.networks, {"code.pretrain": header["code"]}, {"code.pretrain": expected.code["pretrain"]}, mend)
     videos = examples(table, expected.groups)
-    draw(model, centre_views(features, videos), [video.split("_")[1] for video in videos], args.output)
+    titles = table.set_index("video").loc[videos, "class"].tolist()
+    draw(model, centre_views(features, videos), titles, args.output)
 
 
 if __name__ == "__main__":

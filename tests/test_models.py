@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from compose_params import composed
 from torchvision.models import get_model_weights
 
 from csvr.errors import UserError
 from csvr.models import Rows, networks, table
 from csvr.pretrain.model import CSVR
 from tests.workflow.repository import ROOT, command
-from workflow.scripts.compose_params import composed
 
 
 @pytest.fixture

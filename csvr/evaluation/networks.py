@@ -15,6 +15,11 @@ from csvr.pretrain.model import CSVR
 def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple[CSVR, dict[str, Any]]:
     """Networks written by `csvr.pretrain`, in evaluation mode, and their header.
 
+    Args:
+        path: The file.
+        params: Effective parameters; those that pretraining took must be the ones that the networks were made with.
+        pose_frames: Poses of a clip, T'.
+
     Raises:
         UserError: Unreadable, or made with other parameters than `params`.
     """
@@ -32,7 +37,16 @@ def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple
 
 
 def require_same_data(path: Path, pretrained: dict[str, Any], present: dict[str, Any]) -> None:
-    """Raise a UserError if encoders were pretrained on other clips, poses or videos than those to evaluate on."""
+    """Refuse networks that were pretrained on other clips, poses or videos than those to be used with them.
+
+    Args:
+        path: Their file, to be named.
+        pretrained: `data` of its header.
+        present: `Features.provenance` of what is there now.
+
+    Raises:
+        UserError: Names the first key that differs, both values, and the command that mends it.
+    """
     for key in ("index_sha256", "clips", "poses"):
         if pretrained.get(key) != present[key]:
             raise UserError(

@@ -43,7 +43,7 @@ def variant(results: Results, name: str, history: pd.DataFrame) -> dict[str, Any
                 found["R@1"] = shares
             else:
                 found.setdefault("top1", {})[protocol] = shares
-    pretext = [cell["pretext"] for (variant, _), cell in results.cells.items() if variant == name]
+    pretext = [cell["pretext"] for (row, _), cell in results.cells.items() if row == name]
     for branch, measures in (pretext[0] if pretext else {}).items():
         found[branch] = {measure: _mean([values[branch][measure] for values in pretext]) for measure in measures}
     last = history[history.step == history.step.max()]

@@ -1,4 +1,4 @@
-"""A copy of the repository to run Snakemake in, with the tiny profile."""
+"""Copies of the repository to run Snakemake in: with the tiny profile, and with DVC and the micro profile."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.experiments import Repository, create, header
 from tests.workflow.repository import Run, command, copy_repository
 
 
@@ -32,3 +33,21 @@ def snakemake() -> Run:
         return command("snakemake", "--cores", str(cores), *words, "--configfile", "tiny.yaml", *also, cwd=folder)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Everything made by plain Snakemake, then taken over by `dvc repro` and committed."""
+    repository = create(tmp_path_factory.mktemp("made") / "r")
+    repository.snakemake()
+    run = header(repository)["run_id"]
+    assert "Nothing to be done" in repository.dvc("repro")
+    assert header(repository)["run_id"] == run
+    repository.commit("results")
+    return repository
+
+
+@pytest.fixture
+def baseline(made: Repository, tmp_path: Path) -> Repository:
+    """A copy of `made` to do anything with."""
+    return made.copy(tmp_path / "r")

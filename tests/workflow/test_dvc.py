@@ -15,35 +15,13 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.experiments import TABLE, Repository, computed, create, folder, header, here, read, there
+from tests.workflow.experiments import TABLE, Repository, computed, folder, header, here, read, there
 from tests.workflow.repository import ENV
-
-Copy = Callable[[], Repository]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """Everything made by plain Snakemake, then taken over by `dvc repro` and committed."""
-    repository = create(tmp_path_factory.mktemp("made") / "r")
-    repository.snakemake()
-    run = header(repository)["run_id"]
-    assert "Nothing to be done" in repository.dvc("repro")
-    assert header(repository)["run_id"] == run
-    repository.commit("results")
-    return repository
-
-
-@pytest.fixture
-def baseline(made: Repository, tmp_path: Path) -> Repository:
-    """A copy of `made` to do anything with."""
-    return made.copy(tmp_path / "r")
 
 
 def test_temp_experiment_has_its_own_numbers(baseline: Repository) -> None:
@@ -390,45 +368,3 @@ def test_runs_in_a_database_too(baseline: Repository, monkeypatch: pytest.Monkey
     assert said.count("CSVR_OBSERVER: unknown scheme 'mysql'; known: sqlite:///FILE") == 1 and "Traceback" not in said
     assert computed(baseline) == before
     baseline.run("grep", "-rq", "hunter2", ".", fails=True)
-
-
-def clone_with_remote(repository: Repository, folder: Path) -> Repository:
-    """Everything pushed to a remote, and a clone that can pull from it."""
-    repository.dvc("remote", "add", "-d", "store", str(folder / "store"))
-    repository.commit("remote")
-    repository.dvc("push")
-    repository.run("git", "clone", "-q", repository.path, folder / "clone")
-    return Repository(folder / "clone")
-
-
-def test_second_clone_prints_all_reports(baseline: Repository, tmp_path: Path) -> None:
-    clone = clone_with_remote(baseline, tmp_path)
-    clone.dvc("pull")
-    here(clone, 1.0)
-    assert header(clone)["run_id"] == header(baseline)["run_id"]
-    assert "up to date" in clone.dvc("status")
-    assert "up to date" in clone.dvc("repro")
-    assert clone.git("status", "--short") == ""
-    for path in sorted((baseline.path / "reports").rglob("*.*")):
-        assert (clone.path / path.relative_to(baseline.path)).read_bytes() == path.read_bytes()
-
-
-def test_part_of_a_pull_is_no_start(baseline: Repository, tmp_path: Path) -> None:
-    """Reports without Snakemake's records would stay whatever the parameters say."""
-    clone = clone_with_remote(baseline, tmp_path)
-    clone.dvc("pull", "reports")
-    said = clone.snakemake("--config", "sigma_p=0.5", fails=True)
-    assert "no record in .snakemake/metadata" in said and "dvc pull" in said and "Traceback" not in said
-    clone.dvc("pull")
-    here(clone, 1.0)
-
-
-def test_fresh_clone_does_the_main_job(baseline: Repository, tmp_path: Path) -> None:
-    """Without a remote to pull from, and into a first experiment."""
-    baseline.run("git", "clone", "-q", baseline.path, tmp_path / "clone")
-    clone = Repository(tmp_path / "clone")
-    clone.dvc("repro")
-    here(clone, 1.0)
-    clone.commit("made here")
-    clone.dvc("exp", "run", "--temp", "-n", "half", "-S", "sigma_p=0.5")
-    there(clone, "half", 0.5)
