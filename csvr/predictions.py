@@ -24,7 +24,8 @@ from csvr.data.batches import ClipShape, Features
 from csvr.evaluation.networks import load_networks, require_same_data
 from csvr.evaluation.pretext import centre_views
 from csvr.pose.skeleton import KEYPOINTS, LIMBS
-from csvr.pretrain.model import CSVR, Views
+from csvr.pretrain.model import CSVR
+from csvr.pretrain.views import Views
 from csvr.reporting import style
 from csvr.reporting.results import Expectation, require
 

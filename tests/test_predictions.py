@@ -13,7 +13,8 @@ import yaml
 from matplotlib.image import imread
 
 from csvr.predictions import draw, examples, strip
-from csvr.pretrain.model import CSVR, Views
+from csvr.pretrain.model import CSVR
+from csvr.pretrain.views import Views
 from tests.workflow.repository import ROOT
 
 TABLE = pd.DataFrame(

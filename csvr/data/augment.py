@@ -1,10 +1,14 @@
 """Random views of clips and I-frames, on whole batches.
 
+Drawing and applying are apart: processes that share a batch draw all of it, and apply what concerns their clips.
+
 The contrast between a clip and its I-frames is only worth solving when colour does not solve it: both get
 their own crop and their own strong colour change (channel permutation, mixing, gain and bias, gray).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -18,59 +22,99 @@ def to_unit(images: Tensor) -> Tensor:
     return images.float().div_(127.5).sub_(1)
 
 
-def random_crop(images: list[Tensor], size: int, area: tuple[float, float]) -> tuple[list[Tensor], Tensor]:
-    """Random resized crop and flip, the same for every tensor and frame of a sample.
+@dataclass(frozen=True)
+class Crops:
+    """A resized crop and flip for each of N samples, in `affine_grid`'s units.
+
+    Attributes:
+        scale_x, scale_y: Part of the image's width and height that is kept; scale_x is negative where flipped, (N,).
+        x, y: Centre, −1 … 1, (N,).
+    """
+
+    scale_x: Tensor
+    scale_y: Tensor
+    x: Tensor
+    y: Tensor
+
+    @property
+    def flip(self) -> Tensor:
+        """Which samples are mirrored, bool (N,)."""
+        return self.scale_x < 0
+
+    def take(self, rows: Tensor | slice) -> Crops:
+        """Those of some samples."""
+        return Crops(*(value[rows] for value in (self.scale_x, self.scale_y, self.x, self.y)))
+
+    def apply(self, images: Tensor, size: int) -> Tensor:
+        """(n, 3, ..., h, w) → (n, 3, ..., size, size), the same crop for all frames; n ≤ N, the first samples."""
+        n = len(images)
+        if not n:  # which grid_sample refuses
+            return images.new_zeros(*images.shape[:-2], size, size)
+        scale_x, scale_y, x, y = (v[:n].to(images.device) for v in (self.scale_x, self.scale_y, self.x, self.y))
+        zero = torch.zeros_like(x)
+        theta = torch.stack([torch.stack([scale_x, zero, x], 1), torch.stack([zero, scale_y, y], 1)], 1)
+        grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
+        flat = images.flatten(1, -3)
+        cropped: Tensor = F.grid_sample(flat, grid, padding_mode="border", align_corners=False)
+        whole: Tensor = cropped.unflatten(1, images.shape[1:-2])  # type: ignore[no-untyped-call]
+        return whole
+
+
+def random_crops(n: int, size: tuple[int, int], area: tuple[float, float]) -> Crops:
+    """Draw n crops and flips.
 
     Args:
-        images: Tensors (N, 3, ..., h, w) that share h and w; those after the first may hold the first few samples only.
-        size: Output height and width.
+        n: Samples.
+        size: Height and width of the images, in pixels.
         area: Range of the cropped part of the largest centred square's area.
-
-    Returns:
-        Tensors (N, 3, ..., size, size) and which samples were flipped, bool (N,).
     """
-    n, (h, w) = len(images[0]), images[0].shape[-2:]
-    side = torch.empty(n).uniform_(*area).sqrt() * min(h, w)
-    x = (torch.rand(n) * 2 - 1) * (w - side) / w  # centre, in grid_sample's −1 … 1
-    y = (torch.rand(n) * 2 - 1) * (h - side) / h
+    height, width = size
+    side = torch.empty(n).uniform_(*area).sqrt() * min(size)
+    x = (torch.rand(n) * 2 - 1) * (width - side) / width
+    y = (torch.rand(n) * 2 - 1) * (height - side) / height
     flip = torch.rand(n) < 0.5
-    scale = side / w * torch.where(flip, -1, 1), side / h
-    return [_crop(i, size, *(value[: len(i)] for value in (*scale, x, y))) for i in images], flip
+    return Crops(side / width * torch.where(flip, -1, 1), side / height, x, y)
 
 
 def centre_crop(images: Tensor, size: int) -> Tensor:
     """The largest centred square, resized: (N, 3, ..., h, w) → (N, 3, ..., size, size)."""
     n, (h, w) = len(images), images.shape[-2:]
-    side = torch.full((n,), float(min(h, w)))
-    return _crop(images, size, side / w, side / h, torch.zeros(n), torch.zeros(n))
+    side, zero = torch.full((n,), float(min(h, w))), torch.zeros(n)
+    return Crops(side / w, side / h, zero, zero).apply(images, size)
 
 
-def _crop(images: Tensor, size: int, scale_x: Tensor, scale_y: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    if not len(images):  # which grid_sample refuses
-        return images.new_zeros(*images.shape[:-2], size, size)
-    zero = torch.zeros_like(x)
-    theta = torch.stack([torch.stack([scale_x, zero, x], 1), torch.stack([zero, scale_y, y], 1)], 1)
-    grid = F.affine_grid(theta, [len(x), 1, size, size], align_corners=False)
-    flat = images.flatten(1, -3)
-    cropped: Tensor = F.grid_sample(flat, grid, padding_mode="border", align_corners=False)
-    whole: Tensor = cropped.unflatten(1, images.shape[1:-2])  # type: ignore[no-untyped-call]
-    return whole
+@dataclass(frozen=True)
+class Colours:
+    """A change of colour for each of N samples: mix @ rgb + bias.
+
+    Attributes:
+        mix: (N, 3, 3).
+        bias: (N, 3, 1).
+    """
+
+    mix: Tensor
+    bias: Tensor
+
+    def take(self, rows: Tensor | slice) -> Colours:
+        """Those of some samples."""
+        return Colours(self.mix[rows], self.bias[rows])
+
+    def apply(self, images: Tensor) -> Tensor:
+        """Images (n, 3, ...) in −1 … 1 → the same, clamped to −1 … 1; n ≤ N, the first samples."""
+        mix, bias = (value[: len(images)].to(images.device) for value in (self.mix, self.bias))
+        return torch.baddbmm(bias, mix, images.flatten(2)).clamp_(-1, 1).view_as(images)
 
 
-def random_colour(images: list[Tensor], strength: float, permute: float, gray: float, invert: float) -> list[Tensor]:
-    """Per-sample change of colour, the same for every tensor of a sample.
+def random_colours(n: int, strength: float, permute: float, gray: float, invert: float) -> Colours:
+    """Draw n changes of colour.
 
     Args:
-        images: Tensors (N, 3, ...), in −1 … 1; those after the first may hold the first few samples only.
+        n: Samples.
         strength: Spread of gain, bias and channel mixing; 0 leaves them.
         permute: Probability of a random permutation of the channels.
         gray: Probability of gray.
         invert: Probability of the negative, so that not even light and dark tell a scene.
-
-    Returns:
-        Likewise, clamped to −1 … 1.
     """
-    n = len(images[0])
     eye = torch.eye(3)
     mix = torch.stack([eye[torch.randperm(3)] if torch.rand(()) < permute else eye for _ in range(n)])
     mix = mix + strength * 0.5 * (torch.rand(n, 3, 3) - 0.5)
@@ -78,15 +122,14 @@ def random_colour(images: list[Tensor], strength: float, permute: float, gray: f
     mix = torch.where(torch.rand(n, 1, 1) < gray, luma, mix)
     mix = mix * (1 + strength * (torch.rand(n, 1, 1) - 0.5))
     mix = torch.where(torch.rand(n, 1, 1) < invert, -mix, mix)
-    bias = strength * 0.5 * (torch.rand(n, 3, 1) - 0.5)
-    return [torch.baddbmm(bias[: len(i)], mix[: len(i)], i.flatten(2)).clamp_(-1, 1).view_as(i) for i in images]
+    return Colours(mix, strength * 0.5 * (torch.rand(n, 3, 1) - 0.5))
 
 
 def flip_poses(poses: Tensor, flip: Tensor) -> Tensor:
     """Mirror centred poses (N, T, 17, 2 or more) where `flip` (N,) is true: x changes sign, left and right swap."""
     mirrored = poses[:, :, MIRROR].clone()
     mirrored[..., 0] *= -1
-    return torch.where(flip[:, None, None, None], mirrored, poses)
+    return torch.where(flip.to(poses.device)[:, None, None, None], mirrored, poses)
 
 
 def normalise_poses(poses: Tensor, reference: Tensor) -> Tensor:
@@ -125,7 +168,7 @@ def hold_missing(poses: Tensor) -> Tensor:
         Likewise; joints never seen in a clip stay (0, 0, 0).
     """
     seen = poses[..., 2] > 0
-    time = torch.arange(poses.shape[1])[None, :, None].expand_as(seen)
+    time = torch.arange(poses.shape[1], device=poses.device)[None, :, None].expand_as(seen)
     latest = torch.where(seen, time, -1).cummax(1).values
     first = seen.int().argmax(1, keepdim=True)
     source = torch.where(latest < 0, first, latest)[..., None].expand(-1, -1, -1, 2)

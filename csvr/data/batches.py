@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class Batch:
         future_poses: Likewise during the future.
         iframes: I-frames of all clips, uint8, (M, 3, h, w).
         owner: Which clip each I-frame belongs to, int64, (M,).
+        place: Of the clips, and of the I-frames, in the whole batch that several processes share.
+        total: Clips, and I-frames, of that.
     """
 
     clip: Tensor
@@ -60,6 +62,13 @@ class Batch:
     future_poses: Tensor
     iframes: Tensor
     owner: Tensor
+    place: tuple[Tensor, Tensor]
+    total: tuple[int, int]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same, what is large on `device`."""
+        names = ("clip", "future", "poses", "future_poses", "iframes", "owner")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 class Features:
@@ -133,6 +142,10 @@ class Features:
 
         Where there is none (long GOPs), the nearest one.
         """
+        return torch.from_numpy(self.iframes[video][self._near(video, start)]).permute(0, 3, 1, 2)
+
+    def _near(self, video: str, start: int) -> NDArray[np.bool_]:
+        """Which of the video's I-frames those are."""
         index: NDArray[Any] = self.iframes[f"{video}/index"]
         window = self.shape.iframe_window
         near = (index >= start - window) & (index < start + self.shape.span + window)
@@ -140,26 +153,36 @@ class Features:
             near &= (index < start) | (index >= start + self.shape.span)
         if not near.any():
             near[np.abs(index - (start + self.shape.span / 2)).argmin()] = True
-        return torch.from_numpy(self.iframes[video][near]).permute(0, 3, 1, 2)
+        return near
 
-    def batch(self, videos: list[str], starts: list[int]) -> Batch:
-        """Clips of `videos` starting at `starts`, each followed by its future."""
+    def batch(self, videos: list[str], starts: list[int], share: tuple[int, int] = (0, 1)) -> Batch:
+        """Clips of `videos` starting at `starts`, each followed by its future.
+
+        Args:
+            videos, starts: Of the whole batch.
+            share: (r, W): only clips r, r + W, … are read, and their I-frames.
+        """
         pairs = list(zip(videos, starts, strict=True))
-        span = self.shape.span
-        iframes = [self.iframes_near(v, s) for v, s in pairs]
+        counts = torch.tensor([int(self._near(v, s).sum()) for v, s in pairs])
+        place = torch.arange(len(pairs))[share[0] :: share[1]]
+        mine = torch.isin(torch.repeat_interleave(torch.arange(len(pairs)), counts), place)
+        pairs, span = pairs[share[0] :: share[1]], self.shape.span
         return Batch(
             clip=torch.stack([self.images(v, s) for v, s in pairs]),
             future=torch.stack([self.images(v, s + span) for v, s in pairs]),
             poses=torch.stack([self.keypoints(v, s) for v, s in pairs]),
             future_poses=torch.stack([self.keypoints(v, s + span) for v, s in pairs]),
-            iframes=torch.cat(iframes),
-            owner=torch.repeat_interleave(torch.tensor([len(x) for x in iframes])),
+            iframes=torch.cat([self.iframes_near(v, s) for v, s in pairs]),
+            owner=torch.repeat_interleave(counts[place]),
+            place=(place, mine.nonzero()[:, 0]),
+            total=(len(counts), len(mine)),
         )
 
-    def draw(self, videos: list[str], size: int, seed: int, step: int) -> Batch:
+    def draw(self, videos: list[str], size: int, seed: int, step: int, share: tuple[int, int] = (0, 1)) -> Batch:
         """The batch of training step `step`: a function of seed and step alone, so that a resumed run sees the same.
 
         Videos are taken in a new random order each epoch, clips start anywhere that leaves room for the future.
+        `share` as in `batch`; it does not change what the whole batch is.
         """
         position = step * size
         orders: dict[int, NDArray[np.int64]] = {}
@@ -171,7 +194,7 @@ class Features:
             chosen.append(videos[orders[epoch][place]])
         rng = np.random.default_rng([seed, 2, step])
         starts = [int(rng.integers(0, self.length(v) - 2 * self.shape.span + 1)) for v in chosen]
-        return self.batch(chosen, starts)
+        return self.batch(chosen, starts, share)
 
 
 def uniform_starts(length: int, span: int, count: int) -> list[int]:

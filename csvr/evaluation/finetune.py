@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from csvr.context.backbone import pool
-from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colour, random_crop, to_unit
+from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colours, random_crops, to_unit
 from csvr.data.batches import Features
 from csvr.evaluation.features import load_clips
 from csvr.evaluation.probe import draw_few
@@ -91,9 +91,10 @@ def finetune_accuracy(
         starts = [int(rng.integers(0, features.length(v) - span + 1)) for v in some]
         images = torch.stack([features.images(v, s) for v, s in zip(some, starts, strict=True)])
         poses = torch.stack([features.keypoints(v, s) for v, s in zip(some, starts, strict=True)])
-        cropped, flip = random_crop([to_unit(images)], params["clip"]["crop"], area)
-        (clip,) = random_colour(cropped, settings["colour"], settings["permute"], gray=0.0, invert=0.0)
-        poses = hold_missing(flip_poses(normalise_poses(poses, poses), flip))
+        crops = random_crops(len(images), (images.shape[-2], images.shape[-1]), area)
+        colours = random_colours(len(images), settings["colour"], settings["permute"], gray=0.0, invert=0.0)
+        clip = colours.apply(crops.apply(to_unit(images), params["clip"]["crop"]))
+        poses = hold_missing(flip_poses(normalise_poses(poses, poses), crops.flip))
         for group in optimiser.param_groups:
             group["lr"] = settings["lr"] * group["factor"] * schedule(step, steps, settings["warmup"])
         loss = F.cross_entropy(model(clip, poses), torch.from_numpy(labels[index]))

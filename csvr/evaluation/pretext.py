@@ -9,7 +9,8 @@ from csvr.data.augment import centre_crop, hold_missing, normalise_poses, to_uni
 from csvr.data.batches import Features, uniform_starts
 from csvr.evaluation.features import BATCH
 from csvr.generation.tganv2 import real_pyramid
-from csvr.pretrain.model import CSVR, Views
+from csvr.pretrain.model import CSVR
+from csvr.pretrain.views import Views
 
 
 def centre_views(features: Features, videos: list[str]) -> Views:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from csvr.distributed import mean
+
 ADVERSARIAL: Final = ("nonsaturating", "lsgan", "hinge")
 
 
@@ -64,7 +66,8 @@ def pose_reconstruction(predicted: Tensor, target: Tensor, visible: Tensor, kind
         raise ValueError(f"shapes differ: {[tuple(t.shape) for t in (predicted, target, visible)]}")
     error = (F.l1_loss if kind == "l1" else F.smooth_l1_loss)(predicted, target, reduction="none")
     weight = visible.to(error.dtype)[..., None].expand_as(error)
-    return (error * weight).sum() / torch.clamp(weight.sum(), min=1)
+    # Processes that share a batch see different numbers of joints; the mean is over those of all.
+    return (error * weight).sum() / torch.clamp(mean(weight.sum()), min=1)
 
 
 def _check(kind: str) -> None:

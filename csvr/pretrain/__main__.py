@@ -1,13 +1,13 @@
 """Pretrain one variant with one seed, without labels: python -m csvr.pretrain --variant full --seed 0 …
 
 Reads the training videos of the index only. Writes the networks (safetensors, with a header that says how they
-were made) and the training curves. A killed run goes on where it stopped when it is started again.
+were made) and the training curves. A killed run goes on where it stopped when it is started again. Under torchrun the
+processes share each batch: torchrun --nproc-per-node 2 -m csvr.pretrain …
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import time
 from pathlib import Path
@@ -19,10 +19,14 @@ from sacred.run import Run
 from csvr import cli
 from csvr.data import index, shards
 from csvr.data.batches import ClipShape, Features
-from csvr.files import write_text
+from csvr.files import params_sha256, write_text
+from csvr.pretrain.checkpoints import Checkpoints
+from csvr.pretrain.launch import ACCELERATORS, start
 from csvr.pretrain.loop import train
 from csvr.pretrain.model import CSVR
+from csvr.tracking.machine import device_name
 from csvr.tracking.record import record
+from csvr.tracking.sources import code_hash
 
 log = logging.getLogger("csvr.pretrain")
 
@@ -34,43 +38,54 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True, help="seed of weights, clip order and augmentation")
     parser.add_argument("--output", type=Path, required=True, help="networks (safetensors)")
     parser.add_argument("--history", type=Path, required=True, help="training curves (CSV)")
+    parser.add_argument(
+        "--accelerator", choices=ACCELERATORS, default="auto", help="where to compute (default: a GPU if there is one)"
+    )
     args = parser.parse_args()
     cli.limit_threads(args.threads)
     features = Features(args.clips, args.poses, args.iframes, ClipShape(**args.params["clip"]))
     table = index.read(args.index)
     videos = table.video[table.split == "train"].tolist()
     features.require(videos)
+    data, code = features.provenance(args.index), code_hash("pretrain")
+    settings = args.params["pretrain"]
+    fabric = start(args.accelerator, settings["precision"])
+    # Checkpoints of other sources or features are none of this run.
+    made = params_sha256([args.params, args.seed, videos, data, code])
+    folder = args.output.with_suffix(".checkpoints")
+    checkpoints = Checkpoints(folder, made, settings["keep_last"], settings["keep_best"])
 
-    def pretrain(config: dict[str, Any], run: Run) -> dict[str, Any]:
+    def pretrain(run: Run | None) -> dict[str, Any]:
         began = time.monotonic()
         model = CSVR(args.params, pose_frames=len(features.keypoints(videos[0], 0)))
 
         def report(step: int, row: dict[str, float]) -> None:
             for name, value in row.items():
-                run.log_scalar(name, value, step)
+                if run is not None:
+                    run.log_scalar(name, value, step)
             shown = "  ".join(f"{n} {v:.3g}" for n, v in row.items() if n in ("loss", "context", "pose", "video"))
-            log.info("%s seed %d  step %d/%d  %s", args.variant, args.seed, step, config["pretrain"]["steps"], shown)
+            log.info("%s seed %d  step %d/%d  %s", args.variant, args.seed, step, settings["steps"], shown)
 
-        data, code = features.provenance(args.index), run.info["code_sha256"]
-        # A state of other sources or features has another name.
-        made = hashlib.sha256(json.dumps([data, code], sort_keys=True).encode()).hexdigest()
-        state = args.output.with_suffix(f".{made[:8]}.resume.pt")
-        history = train(model, features, videos, args.params, args.seed, state, report)
+        kept, history = train(fabric, model, features, videos, args.params, args.seed, checkpoints, report)
         seconds = time.monotonic() - began
-        curves = pd.DataFrame(history or [{"step": 0}]).assign(run=run._id).to_csv(index=False)
-        write_text(args.history, curves)
-        weights = {name: value.detach().numpy() for name, value in model.state_dict().items()}
-        header = {
-            "run_id": run._id, "variant": args.variant, "seed": args.seed, "params": args.params,
-            "data": data, "code": code, "history_sha256": hashlib.sha256(curves.encode()).hexdigest(),
-            "seconds": seconds,
-        }  # fmt: skip
-        shards.write(args.output, weights, header)
-        for leftover in args.output.parent.glob(f"{args.output.stem}.*.resume.pt"):
-            leftover.unlink()
+        if run is not None:
+            curves = pd.DataFrame(history or [{"step": 0}]).assign(run=run._id).to_csv(index=False)
+            write_text(args.history, curves)
+            weights = {name: value.detach().cpu().numpy() for name, value in kept.state_dict().items()}
+            header = {
+                "run_id": run._id, "variant": args.variant, "seed": args.seed, "params": args.params,
+                "data": data, "code": code, "history_sha256": hashlib.sha256(curves.encode()).hexdigest(),
+                "seconds": seconds, "device": device_name(fabric.device), "processes": fabric.world_size,
+            }  # fmt: skip
+            shards.write(args.output, weights, header)
+            checkpoints.finish(args.output.with_suffix(".best.safetensors"))
         return {"seconds": seconds, "final": history[-1] if history else {}}
 
-    record("pretrain", pretrain, args.params | {"variant": args.variant, "seed": args.seed}, args.runs)
+    if fabric.is_global_zero:
+        config = args.params | {"variant": args.variant, "seed": args.seed}
+        record("pretrain", lambda config, run: pretrain(run), config, args.runs)
+    else:
+        pretrain(None)
 
 
 if __name__ == "__main__":

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from csvr import distributed
 from csvr.data.batches import Features
 from csvr.errors import UserError
+from csvr.pretrain.checkpoints import AVERAGE, NETWORKS, Checkpoints
+from csvr.pretrain.launch import prepare
 from csvr.pretrain.model import CSVR
-from csvr.pretrain.views import make_views
+from csvr.pretrain.views import make_views, share_of_noise
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]
@@ -29,124 +31,177 @@ def schedule(step: int, steps: int, warmup: int) -> float:
 
 
 def train(
+    fabric: Fabric,
     model: CSVR,
     features: Features,
     videos: list[str],
     params: dict[str, Any],
     seed: int,
-    state_file: Path,
+    checkpoints: Checkpoints,
     report: Callable[[int, dict[str, float]], None],
-) -> History:
-    """Train `model` in place.
+) -> tuple[CSVR, History]:
+    """Train all networks.
 
     Two optimisers share each forward pass: one takes encoders and generators down `loss`, the other the
-    discriminators down `discriminator`. Every `checkpoint_every` steps all state goes to `state_file`; a run that
-    finds it there, made with the same parameters, data and seed, goes on from it and ends bit for bit as if it had
-    never stopped. With `steps: 0` only batch-norm statistics are measured, so that untrained features are as well
-    scaled as trained ones.
+    discriminators down `discriminator`. Every `checkpoint_every` steps all state becomes a checkpoint; a run that
+    finds one goes on from it and ends bit for bit as if it had never stopped. With `steps: 0` only batch-norm
+    statistics are measured, so that untrained features are as well scaled as trained ones.
+
+    The batch is shared by all processes, and each takes its share in `accumulate` parts, one after the other; only the
+    contrast and batch norm see a difference between parts and a whole, as clips of other parts are no negatives.
 
     Args:
-        model: All networks.
+        fabric: Processes, device and precision (`csvr.pretrain.launch.start`).
+        model: All networks; trained in place.
         features: Stored clips.
         videos: Training videos.
         params: Parameters as `CSVR` takes them, and `pretrain` and `augment`.
         seed: Seeds the order of clips (torch's own generator is seeded by the caller).
-        state_file: Resume state; deleted at the end.
-        report: Called with step and mean losses every `log_every` steps.
+        checkpoints: Of runs with the same parameters, data, sources and seed.
+        report: Called with step and mean losses every `log_every` steps, in the first process.
 
     Returns:
-        One row each time `report` was called.
+        The networks to keep (with `average`, the moving average of those that were trained), and one row each time
+        `report` was called.
 
     Raises:
-        UserError: The loss is no longer finite.
+        UserError: The loss is no longer finite, or the batch can't be shared evenly.
     """
     settings, steps = params["pretrain"], params["pretrain"]["steps"]
+    require_even_shares(settings, model.futures, fabric.world_size)
+    # All draw the same numbers.
+    torch.set_rng_state(fabric.broadcast(torch.get_rng_state()))
+    prepare(model, fabric, settings)
     generators = torch.optim.Adam(model.generators(), lr=settings["lr"])
     judges = model.discriminators()
     # TGANv2's betas for its discriminators.
     discriminators = torch.optim.Adam(judges, lr=settings["discriminator_lr"], betas=(0.0, 0.9)) if judges else None
-    optimisers = [o for o in (generators, discriminators) if o is not None]
-    fingerprint = hashlib.sha256(json.dumps([params, seed, videos], sort_keys=True).encode()).hexdigest()
-    start, history = _resume(state_file, fingerprint, model, optimisers)
+    plain = [o for o in (generators, discriminators) if o is not None]
+    networks, *optimisers = fabric.setup(model, *plain)
+    average = None
+    if settings["average"]:
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings["average"]), use_buffers=True)
+    start, history = _resume(fabric, checkpoints, model, average, plain)
+    share, parts = (fabric.global_rank, fabric.world_size), settings["accumulate"]
     model.train()
-    recent: list[dict[str, float]] = []
+    recent: list[dict[str, Tensor]] = []
     began = time.monotonic()
     for step in range(start, steps):
         for group in generators.param_groups:
             group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
-        batch = features.draw(videos, settings["batch"], seed, step)
-        terms = model(make_views(batch, params["augment"], params["clip"]["crop"], model.futures), step)
+        batch = features.draw(videos, settings["batch"], seed, step, share).to(fabric.device)
+        views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
+        noise = share_of_noise(model.noise(batch.total[0]), batch.place[0])
+        views = views._replace(noise={name: value.to(fabric.device) for name, value in noise.items()})
         for optimiser in optimisers:
             optimiser.zero_grad()
-        (terms["loss"] + terms["discriminator"]).backward()  # type: ignore[no-untyped-call]
+        for k in range(parts):
+            with fabric.no_backward_sync(networks, enabled=k < parts - 1):
+                terms = networks(views.part(k, parts), step)
+                fabric.backward((terms["loss"] + terms["discriminator"]) / parts)
+            recent.append({name: value.detach() for name, value in terms.items()})
         for optimiser in optimisers:
+            if settings["clip_gradient"]:
+                limit = settings["clip_gradient"]
+                fabric.clip_gradients(networks, optimiser, max_norm=limit, error_if_nonfinite=False)
             optimiser.step()
-        recent.append({name: value.item() for name, value in terms.items()})
-        if not math.isfinite(recent[-1]["loss"] + recent[-1]["discriminator"]):
-            raise UserError(f"the loss is no longer finite at step {step}: {recent[-1]}; try a lower pretrain.lr")
+        if average is not None:
+            average.update_parameters(model)
         done = step + 1
         if done % settings["log_every"] == 0 or done == steps:
-            row = {name: sum(r[name] for r in recent) / len(recent) for name in recent[0]}
+            row = _means(recent)
+            if not math.isfinite(row["loss"] + row["discriminator"]):
+                raise UserError(f"the loss is no longer finite at step {step}: {row}; try a lower pretrain.lr")
             row["lr"] = generators.param_groups[0]["lr"]
             row["clips_per_second"] = (done - start) * settings["batch"] / (time.monotonic() - began)
             history.append({"step": done} | row)
             recent = []
-            report(done, row)
-        if done % settings["checkpoint_every"] == 0 and done < steps and not recent:
-            _save(state_file, fingerprint, done, model, optimisers, history)
+            if fabric.is_global_zero:
+                report(done, row)
+        if done % settings["checkpoint_every"] == 0 and done < steps and not recent and fabric.is_global_zero:
+            _save(checkpoints, done, model, average, plain, history)
     if steps == 0:
-        _measure_batch_norm(model, features, videos, params, seed)
-    state_file.unlink(missing_ok=True)
-    return history
+        _measure_batch_norm(model, features, videos, params, seed, fabric.device, share)
+    return (cast(CSVR, average.module) if average is not None and steps else model), history
+
+
+def require_even_shares(settings: dict[str, Any], futures: int, processes: int) -> None:
+    """Raise a UserError unless every process and part gets as many clips of a batch, and generates as many.
+
+    Otherwise the mean over processes would not be the mean over clips.
+    """
+    shares = processes * settings["accumulate"]
+    for key, count in (("pretrain.batch", settings["batch"]), ("model.generation.clips", futures)):
+        if count % shares:
+            raise UserError(
+                f"{key} = {count} can't be shared evenly by {processes} processes × pretrain.accumulate = "
+                f"{settings['accumulate']}; take a multiple of {shares}"
+            )
+
+
+def _means(recent: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Mean of each loss term over steps, parts and processes."""
+    rows = torch.stack([torch.stack([value.float() for value in terms.values()]) for terms in recent])
+    means = [sum(column) / len(recent) for column in zip(*rows.tolist(), strict=True)]
+    shared = distributed.mean(torch.tensor(means, dtype=torch.float64, device=rows.device))
+    return dict(zip(recent[0], shared.tolist(), strict=True))
 
 
 def _measure_batch_norm(
-    model: CSVR, features: Features, videos: list[str], params: dict[str, Any], seed: int, batches: int = 20
+    model: CSVR,
+    features: Features,
+    videos: list[str],
+    params: dict[str, Any],
+    seed: int,
+    device: torch.device,
+    share: tuple[int, int],
+    batches: int = 20,
 ) -> None:
     """Running statistics of all encoder batch norms as plain averages over some batches; weights stay."""
     for module in model.encoders.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.momentum = None
     with torch.no_grad():
         for step in range(batches):
-            batch = features.draw(videos, params["pretrain"]["batch"], seed, step)
+            batch = features.draw(videos, params["pretrain"]["batch"], seed, step, share).to(device)
             views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
             model.encoders(views.clip, views.poses)
 
 
 def _save(
-    file: Path, fingerprint: str, step: int, model: CSVR, optimisers: list[torch.optim.Adam], history: History
+    checkpoints: Checkpoints,
+    step: int,
+    model: CSVR,
+    average: AveragedModel | None,
+    optimisers: list[torch.optim.Adam],
+    history: History,
 ) -> None:
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.save(
-            {
-                "fingerprint": fingerprint, "step": step, "history": history, "rng": torch.get_rng_state(),
-                "model": model.state_dict(), "optimisers": [o.state_dict() for o in optimisers],
-            },
-            part,
-        )  # fmt: skip
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
+    """A checkpoint of everything; the best one has the lowest mean loss since the checkpoint before."""
+    before = max(checkpoints.steps(), default=0)
+    recent = [row["loss"] for row in history if row["step"] > before]
+    tensors = {NETWORKS: model.state_dict()}
+    tensors |= {AVERAGE: average.state_dict()} if average is not None else {}
+    state = {"history": history, "rng": torch.get_rng_state(), "optimisers": [o.state_dict() for o in optimisers]}
+    checkpoints.save(step, sum(recent) / len(recent), tensors, state)
 
 
-def _resume(file: Path, fingerprint: str, model: CSVR, optimisers: list[torch.optim.Adam]) -> tuple[int, History]:
-    """Step to go on from and the history so far; (0, []) without a matching state."""
-    if not file.exists():
+def _resume(
+    fabric: Fabric,
+    checkpoints: Checkpoints,
+    model: CSVR,
+    average: AveragedModel | None,
+    optimisers: list[torch.optim.Adam],
+) -> tuple[int, History]:
+    """Step to go on from and the history so far; (0, []) without a checkpoint."""
+    step = fabric.broadcast(checkpoints.newest() if fabric.is_global_zero else None)
+    if step is None:
         return 0, []
-    try:
-        state = torch.load(file, weights_only=True)
-    except Exception as error:  # a damaged file raises any of many types; starting anew is right
-        log.warning("%s can't be read (%s): starting from step 0", file, error)
-        return 0, []
-    if state["fingerprint"] != fingerprint:
-        log.warning("%s belongs to other parameters or data: starting from step 0", file)
-        return 0, []
-    model.load_state_dict(state["model"])
+    tensors, state = checkpoints.read(step)
+    model.load_state_dict(tensors[NETWORKS])
+    if average is not None:
+        average.load_state_dict(tensors[AVERAGE])
     for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(saved)
     torch.set_rng_state(state["rng"])
-    log.info("resuming from step %d", state["step"])
-    return int(state["step"]), list(state["history"])
+    log.info("resuming from step %d", step)
+    return step, list(state["history"])

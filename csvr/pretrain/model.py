@@ -7,7 +7,6 @@ A branch whose weight is 0 is not built, so it costs nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,34 +17,16 @@ from csvr.context.clip_encoder import clip_encoder
 from csvr.context.iframe import IFrameEncoder
 from csvr.context.mi_infonce import mi_infonce
 from csvr.context.projection import ProjectionHead
+from csvr.distributed import gather, processes, rank
 from csvr.generation.discriminator import VideoDiscriminator
 from csvr.generation.losses import gradient_penalty, reconstruction_loss
 from csvr.generation.tganv2 import Pyramid, VideoGenerator, real_pyramid
 from csvr.integration.layer import IntegrationLayer
 from csvr.pose.gan import PoseDecoder, PoseDiscriminator, PoseEncoder
 from csvr.pose.gan_losses import discriminator_loss, generator_loss, pose_reconstruction
+from csvr.pretrain.views import Views
 
 Params = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Views:
-    """What one step trains on.
-
-    Attributes:
-        clip: (N, 3, T, H, W) in −1 … 1: input of the clip encoder, and what the first generator reconstructs.
-        future: What the second generator is to predict, likewise; only of the first `futures` clips (`CSVR.futures`).
-        poses, future_poses: Normalised keypoints (N, T', 17, 3).
-        iframes: (M, 3, H, W).
-        owner: Clip of each I-frame, (M,).
-    """
-
-    clip: Tensor
-    future: Tensor
-    poses: Tensor
-    future_poses: Tensor
-    iframes: Tensor
-    owner: Tensor
 
 
 class Encoders(nn.Module):
@@ -89,13 +70,22 @@ class ContextBranch(nn.Module):
         self.temperature, self.symmetric = context["temperature"], context["symmetric"]
 
     def forward(self, static: Tensor, iframes: Tensor, owner: Tensor) -> dict[str, Tensor]:
-        """Loss, and statistics of the solution: accuracy of the nearest I-frame, spread of the embeddings."""
-        queries, keys = self.clip_head(pool(static)), self.iframe_head(self.iframe(iframes))
-        positives = torch.arange(len(queries))[:, None] == owner
-        nearest = positives[torch.arange(len(queries)), (queries @ keys.T).argmax(1)]
+        """Loss, and statistics of the solution: accuracy of the nearest I-frame, spread of the embeddings.
+
+        Clips and I-frames of all processes are contrasted with each other, in each process.
+        """
+        # Embeddings of unit length differ by less than half precision can tell.
+        queries, keys = self.clip_head(pool(static)).float(), self.iframe_head(self.iframe(iframes)).float()
+        # Clip n of process r is clip n·W + r of the whole batch.
+        own = gather(torch.arange(len(queries), device=owner.device) * processes() + rank())
+        queries, keys, owner = gather(queries), gather(keys), gather(owner * processes() + rank())
+        positives = own[:, None] == owner
+        with torch.autocast(queries.device.type, enabled=False):
+            loss = mi_infonce(queries, keys, positives, self.temperature, self.symmetric)
+            nearest = (queries @ keys.T).argmax(1, keepdim=True)
         return {
-            "context": mi_infonce(queries, keys, positives, self.temperature, self.symmetric),
-            "context_accuracy": nearest.float().mean().detach(),
+            "context": loss,
+            "context_accuracy": positives.gather(1, nearest).float().mean().detach(),
             "context_spread": queries.std(0).mean().detach(),
         }
 
@@ -113,7 +103,7 @@ class PoseBranch(nn.Module):
 
     def forward(self, motion: Tensor, views: Views) -> dict[str, Tensor]:
         """Loss of the generator, and of its discriminator on the same prediction."""
-        predicted = self.decoder(motion, views.poses)
+        predicted = self.decoder(motion, views.poses, (views.noise or {}).get("pose"))
         target, visible = views.future_poses[..., :2], views.future_poses[..., 2] > 0
         self.discriminator.requires_grad_(False)
         fooled = generator_loss(self.discriminator(views.poses, predicted, visible), self.kind)
@@ -137,7 +127,7 @@ class VideoBranch(nn.Module):
         super().__init__()
         generation = model["generation"]
         generators = {name: VideoGenerator(channels, frames, **generation["generator"]) for name in self.NAMES}
-        self.sizes = generators["clip"].sizes
+        self.sizes, self.noise_channels = generators["clip"].sizes, generators["clip"].noise_channels
         self.generators = nn.ModuleDict(generators)
         self.discriminators = nn.ModuleDict(
             {name: VideoDiscriminator(levels=len(self.sizes), **generation["discriminator"]) for name in self.NAMES}
@@ -147,23 +137,26 @@ class VideoBranch(nn.Module):
         self.penalty_every, self.clips = generation["penalty_every"], generation["clips"]
 
     def forward(self, integrated: Tensor, views: Views, step: int) -> dict[str, Tensor]:
-        """Loss of both generators, and of both discriminators, on the first `clips` of the batch."""
+        """Loss of both generators, and of both discriminators, on the clips that have a future."""
         terms: dict[str, Tensor] = {}
-        integrated = integrated[: self.clips]
+        integrated = integrated[: len(views.future)]
         video, judge = integrated.new_zeros(()), integrated.new_zeros(())
         for name in self.NAMES:
-            fake: Pyramid = self.generators[name](integrated)
-            real = real_pyramid(getattr(views, name)[: self.clips], self.sizes, fake.frames)
+            fake: Pyramid = self.generators[name](integrated, (views.noise or {}).get(name))
+            real = real_pyramid(getattr(views, name)[: len(integrated)], self.sizes, fake.frames)
             distance = reconstruction_loss(fake.clips, real)
             terms[f"video_{name}_l1"] = distance.detach()
             video = video + self.reconstruction * distance
             if self.adversarial:
-                discriminator = self.discriminators[name]
-                discriminator.requires_grad_(False)
-                fooled = generator_loss(discriminator(fake.clips), self.kind)
-                discriminator.requires_grad_(True)
+                # In full precision: the penalty squares gradients (bfloat16 ended in NaN).
+                with torch.autocast(integrated.device.type, enabled=False):
+                    clips = [clip.float() for clip in fake.clips]
+                    discriminator = self.discriminators[name]
+                    discriminator.requires_grad_(False)
+                    fooled = generator_loss(discriminator(clips), self.kind)
+                    discriminator.requires_grad_(True)
+                    judge = judge + self._judge(discriminator, real, [clip.detach() for clip in clips], step)
                 video = video + self.adversarial * fooled
-                judge = judge + self._judge(discriminator, real, [clip.detach() for clip in fake.clips], step)
         return {"video": video, "video_discriminator": judge} | terms
 
     def _judge(self, discriminator: nn.Module, real: list[Tensor], fake: list[Tensor], step: int) -> Tensor:
@@ -221,6 +214,17 @@ class CSVR(nn.Module):
         judges = [value for name, value in terms.items() if name.endswith("_discriminator")]
         terms["discriminator"] = sum(judges, start=zero)
         return terms
+
+    def noise(self, batch: int) -> dict[str, Tensor]:
+        """Draw what the generators take as noise, for a whole batch: `pose` (batch, Z), and if there is any for video
+        `clip` and `future` (clips that are generated, Z)."""
+        drawn: dict[str, Tensor] = {}
+        if self.pose is not None:
+            drawn["pose"] = torch.randn(batch, self.pose.decoder.noise_channels)
+        if self.video is not None:
+            for name in self.video.NAMES:
+                drawn[name] = torch.rand(self.futures, self.video.noise_channels) * 2 - 1
+        return drawn
 
     def discriminators(self) -> list[nn.Parameter]:
         """Parameters that `discriminator` trains; `loss` trains all others."""

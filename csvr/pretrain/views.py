@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colour, random_crop, to_unit
+from torch import Tensor
+
+from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colours, random_crops, to_unit
 from csvr.data.batches import Batch
-from csvr.pretrain.model import Views
+
+
+class Views(NamedTuple):
+    """What one step trains on.
+
+    Attributes:
+        clip: (N, 3, T, H, W) in −1 … 1: input of the clip encoder, and what the first generator reconstructs.
+        future: What the second generator is to predict, likewise; only of the first clips, those that are generated.
+        poses, future_poses: Normalised keypoints (N, T', 17, 3).
+        iframes: (M, 3, H, W).
+        owner: Clip of each I-frame, (M,).
+        noise: Input of each generator that takes any (`CSVR.noise`); of pose, (N, Z).
+    """
+
+    clip: Tensor
+    future: Tensor
+    poses: Tensor
+    future_poses: Tensor
+    iframes: Tensor
+    owner: Tensor
+    noise: dict[str, Tensor] | None = None
+
+    def part(self, k: int, parts: int) -> Views:
+        """Clips k, k + parts, …, with what belongs to them."""
+        if parts == 1:
+            return self
+        mine = self.owner % parts == k
+        return Views(
+            clip=self.clip[k::parts],
+            future=self.future[k::parts],
+            poses=self.poses[k::parts],
+            future_poses=self.future_poses[k::parts],
+            iframes=self.iframes[mine],
+            owner=self.owner[mine] // parts,
+            noise={name: value[k::parts] for name, value in (self.noise or {}).items()},
+        )
 
 
 def make_views(batch: Batch, augment: dict[str, Any], crop: int, futures: int) -> Views:
-    """Augment a batch.
+    """Augment a batch, or a process's share of it as the whole would be.
 
     Clip and future share crop, flip and colour, and the poses their flip; each I-frame has its own crop, flip
     and colour, so that neither place nor palette gives its clip away. The generators' targets are the clip and
@@ -20,19 +57,26 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int, futures: int) -
         batch: Stored clips.
         augment: The `augment` parameters.
         crop: Output height and width.
-        futures: Of how many clips the future is wanted, from the first on.
+        futures: Of how many clips of the whole batch the future is wanted, from the first on.
     """
     area = (float(augment["area"][0]), float(augment["area"][1]))
-    (clip, future), flip = random_crop([to_unit(batch.clip), to_unit(batch.future[:futures])], crop, area)
-    colour, permute, invert = augment["colour"], augment["permute"], augment["invert"]
-    clip, future = random_colour([clip, future], colour, permute, augment["clip_gray"], invert)
-    cropped, _ = random_crop([to_unit(batch.iframes)], crop, area)
-    (iframes,) = random_colour(cropped, colour, permute, augment["iframe_gray"], invert)
+    drawn = []
+    for total, place, gray in zip(batch.total, batch.place, ("clip_gray", "iframe_gray"), strict=True):
+        crops = random_crops(total, (batch.clip.shape[-2], batch.clip.shape[-1]), area)
+        colours = random_colours(total, augment["colour"], augment["permute"], augment[gray], augment["invert"])
+        drawn.append((crops.take(place), colours.take(place)))
+    (crops, colours), (iframe_crops, iframe_colours) = drawn
+    wanted = batch.future[: int((batch.place[0] < futures).sum())]
     return Views(
-        clip=clip,
-        future=future,
-        poses=hold_missing(flip_poses(normalise_poses(batch.poses, batch.poses), flip)),
-        future_poses=flip_poses(normalise_poses(batch.future_poses, batch.poses), flip),
-        iframes=iframes,
+        clip=colours.apply(crops.apply(to_unit(batch.clip), crop)),
+        future=colours.apply(crops.apply(to_unit(wanted), crop)),
+        poses=hold_missing(flip_poses(normalise_poses(batch.poses, batch.poses), crops.flip)),
+        future_poses=flip_poses(normalise_poses(batch.future_poses, batch.poses), crops.flip),
+        iframes=iframe_colours.apply(iframe_crops.apply(to_unit(batch.iframes), crop)),
         owner=batch.owner,
     )
+
+
+def share_of_noise(noise: dict[str, Tensor], place: Tensor) -> dict[str, Tensor]:
+    """Rows of the noise of a whole batch for the clips at `place`; noise of fewer clips is that of the first ones."""
+    return {name: value[place[place < len(value)]] for name, value in noise.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import git
+import torch
 
 from csvr.tracking.sources import ROOT
 
@@ -28,3 +29,8 @@ def host() -> dict[str, Any]:
     except OSError:
         names = []
     return {"cpu": names[0] if names else platform.processor(), "cores": len(names), "hostname": platform.node()}
+
+
+def device_name(device: torch.device) -> str:
+    """ "cpu", or the name of the GPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

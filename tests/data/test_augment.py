@@ -56,7 +56,8 @@ def test_flipping_poses_twice_is_the_identity() -> None:
 def test_whole_area_crop_is_the_image_or_its_mirror() -> None:
     torch.manual_seed(0)
     image = torch.rand(6, 3, 2, 32, 32)
-    (out,), flip = augment.random_crop([image], 32, (1.0, 1.0))
+    crops = augment.random_crops(6, (32, 32), (1.0, 1.0))
+    out, flip = crops.apply(image, 32), crops.flip
     expected = torch.where(flip[:, None, None, None, None], image.flip(-1), image)
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-5)
     assert flip.any() and not flip.all()
@@ -66,21 +67,22 @@ def test_whole_area_crop_is_the_image_or_its_mirror() -> None:
 def test_gray_is_gray_and_no_change_is_no_change() -> None:
     torch.manual_seed(0)
     images = torch.rand(4, 3, 8, 8) * 2 - 1
-    (gray,) = augment.random_colour([images], 0.0, 0.0, 1.0, 0.0)
+    gray = augment.random_colours(4, 0.0, 0.0, 1.0, 0.0).apply(images)
     torch.testing.assert_close(gray[:, 0], gray[:, 2])
     for inverted, sign in ((0.0, 1), (1.0, -1)):
-        (same,) = augment.random_colour([images], 0.0, 0.0, 0.0, inverted)
+        same = augment.random_colours(4, 0.0, 0.0, 0.0, inverted).apply(images)
         torch.testing.assert_close(same, sign * images)
 
 
-def test_tensors_of_the_first_samples_are_changed_as_the_whole_ones() -> None:
+def test_some_samples_are_changed_as_among_all() -> None:
     torch.manual_seed(0)
     images = torch.rand(4, 3, 2, 16, 16) * 2 - 1
+    crops, colours = augment.random_crops(4, (16, 16), (0.3, 1.0)), augment.random_colours(4, 1.0, 0.5, 0.5, 0.5)
+    whole = colours.apply(crops.apply(images, 8))
     for few in (0, 2):
-        (whole, part), _ = augment.random_crop([images, images[:few]], 8, (0.3, 1.0))
-        torch.testing.assert_close(part, whole[:few])
-        whole, part = augment.random_colour([whole, part], 1.0, 0.5, 0.5, 0.5)
-        torch.testing.assert_close(part, whole[:few])
+        torch.testing.assert_close(colours.apply(crops.apply(images[:few], 8)), whole[:few])
+    rows = torch.tensor([1, 3])
+    torch.testing.assert_close(colours.take(rows).apply(crops.take(rows).apply(images[rows], 8)), whole[rows])
 
 
 def test_uniform_starts_are_mid_points_inside_the_video() -> None:

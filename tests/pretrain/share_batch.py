@@ -1,0 +1,42 @@
+"""Trains a few steps on random clips as one process, or as one of several under torchrun: see test_distributed.py."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from csvr.data.batches import ClipShape, Features
+from csvr.pretrain import loop
+from csvr.pretrain.checkpoints import Checkpoints
+from csvr.pretrain.launch import start
+from csvr.pretrain.model import CSVR
+
+
+def main(inputs: Path, output: Path) -> None:
+    torch.set_num_threads(1)
+    params, videos = (json.loads((inputs / f"{name}.json").read_text()) for name in ("params", "videos"))
+    features = Features(*([inputs / kind] for kind in ("clips", "poses", "iframes")), ClipShape(**params["clip"]))
+    fabric = start("cpu", "32-true")
+    torch.manual_seed(5 if fabric.is_global_zero else 6)  # the first process's weights and numbers count
+    model = CSVR(params, pose_frames=8)
+    checkpoints = Checkpoints(output / "checkpoints", "x")
+    gradients: dict[str, torch.Tensor] = {}
+
+    def keep(*_: object) -> None:
+        if not gradients:
+            gradients.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+
+    handle = register_optimizer_step_pre_hook(keep)
+    _, history = loop.train(fabric, model, features, videos, params, 5, checkpoints, lambda step, row: None)
+    handle.remove()
+    if fabric.is_global_zero:
+        save_file(gradients, output / "gradients.safetensors")
+        save_file({n: v.contiguous() for n, v in model.state_dict().items()}, output / "networks.safetensors")
+        (output / "history.json").write_text(json.dumps(history))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
