@@ -52,8 +52,9 @@ class Batch:
         future_poses: Likewise during the future.
         iframes: I-frames of all clips, uint8, (M, 3, h, w).
         owner: Which clip each I-frame belongs to, int64, (M,).
-        place: Of the clips, and of the I-frames, in the whole batch that several processes share.
-        total: Clips, and I-frames, of that.
+        share: (r, W): these are clips r, r + W, … of a whole batch; (0, 1) is all of it.
+        iframe_place: Where the I-frames are among those of the whole batch, int64, (M,).
+        total: Clips, and I-frames, of the whole batch.
     """
 
     clip: Tensor
@@ -62,7 +63,8 @@ class Batch:
     future_poses: Tensor
     iframes: Tensor
     owner: Tensor
-    place: tuple[Tensor, Tensor]
+    share: tuple[int, int]
+    iframe_place: Tensor
     total: tuple[int, int]
 
     def to(self, device: torch.device) -> Batch:
@@ -160,7 +162,7 @@ class Features:
 
         Args:
             videos, starts: Of the whole batch.
-            share: (r, W): only clips r, r + W, … are read, and their I-frames.
+            share: Only this part of the clips is read (see `Batch`).
         """
         pairs = list(zip(videos, starts, strict=True))
         counts = torch.tensor([int(self._near(v, s).sum()) for v, s in pairs])
@@ -174,7 +176,8 @@ class Features:
             future_poses=torch.stack([self.keypoints(v, s + span) for v, s in pairs]),
             iframes=torch.cat([self.iframes_near(v, s) for v, s in pairs]),
             owner=torch.repeat_interleave(counts[place]),
-            place=(place, mine.nonzero()[:, 0]),
+            share=share,
+            iframe_place=mine.nonzero()[:, 0],
             total=(len(counts), len(mine)),
         )
 

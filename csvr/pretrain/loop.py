@@ -19,7 +19,7 @@ from csvr.errors import UserError
 from csvr.pretrain.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.pretrain.launch import prepare
 from csvr.pretrain.model import CSVR
-from csvr.pretrain.views import make_views, share_of_noise
+from csvr.pretrain.views import make_views
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]
@@ -91,8 +91,9 @@ def train(
             group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
         batch = features.draw(videos, settings["batch"], seed, step, share).to(fabric.device)
         views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
-        noise = share_of_noise(model.noise(batch.total[0]), batch.place[0])
-        views = views._replace(noise={name: value.to(fabric.device) for name, value in noise.items()})
+        noise = model.noise(batch.total[0])
+        mine = {name: value[share[0] :: share[1]].to(fabric.device) for name, value in noise.items()}
+        views = views._replace(noise=mine)
         for optimiser in optimisers:
             optimiser.zero_grad()
         for k in range(parts):

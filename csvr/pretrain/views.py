@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colours, random_crops, to_unit
+from csvr.data.augment import (
+    Colours,
+    Crops,
+    flip_poses,
+    hold_missing,
+    normalise_poses,
+    random_colours,
+    random_crops,
+    to_unit,
+)
 from csvr.data.batches import Batch
 
 
@@ -60,13 +69,16 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int, futures: int) -
         futures: Of how many clips of the whole batch the future is wanted, from the first on.
     """
     area = (float(augment["area"][0]), float(augment["area"][1]))
-    drawn = []
-    for total, place, gray in zip(batch.total, batch.place, ("clip_gray", "iframe_gray"), strict=True):
-        crops = random_crops(total, (batch.clip.shape[-2], batch.clip.shape[-1]), area)
-        colours = random_colours(total, augment["colour"], augment["permute"], augment[gray], augment["invert"])
-        drawn.append((crops.take(place), colours.take(place)))
-    (crops, colours), (iframe_crops, iframe_colours) = drawn
-    wanted = batch.future[: int((batch.place[0] < futures).sum())]
+    size, (first, every) = (batch.clip.shape[-2], batch.clip.shape[-1]), batch.share
+
+    def draw(total: int, gray: float, place: slice | Tensor) -> tuple[Crops, Colours]:
+        crops = random_crops(total, size, area)
+        colours = random_colours(total, augment["colour"], augment["permute"], gray, augment["invert"])
+        return crops.take(place), colours.take(place)
+
+    crops, colours = draw(batch.total[0], augment["clip_gray"], slice(first, None, every))
+    iframe_crops, iframe_colours = draw(batch.total[1], augment["iframe_gray"], batch.iframe_place)
+    wanted = batch.future[: len(range(first, futures, every))]
     return Views(
         clip=colours.apply(crops.apply(to_unit(batch.clip), crop)),
         future=colours.apply(crops.apply(to_unit(wanted), crop)),
@@ -75,8 +87,3 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int, futures: int) -
         iframes=iframe_colours.apply(iframe_crops.apply(to_unit(batch.iframes), crop)),
         owner=batch.owner,
     )
-
-
-def share_of_noise(noise: dict[str, Tensor], place: Tensor) -> dict[str, Tensor]:
-    """Rows of the noise of a whole batch for the clips at `place`; noise of fewer clips is that of the first ones."""
-    return {name: value[place[place < len(value)]] for name, value in noise.items()}
