@@ -1,4 +1,4 @@
-"""List the videos of a data set: python -m csvr.index --videos DIR --splits DIR --output index.csv
+"""List the videos of a data set: python -m csvr.index --layout ucf101 --videos DIR --splits DIR --output index.csv
 
 Opens every file, so that missing, unreadable and too short videos are all named before hours are spent.
 """
@@ -12,27 +12,39 @@ from sacred.run import Run
 
 from csvr import cli
 from csvr.data import index
+from csvr.data.layouts import LAYOUTS
 from csvr.files import write_text
 from csvr.tracking.record import record
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("--videos", type=Path, required=True, help="folder of class folders")
-    parser.add_argument("--splits", type=Path, required=True, help="folder of classInd.txt and the lists")
+    parser.add_argument("--layout", choices=LAYOUTS, required=True, help="how videos and lists are laid out")
+    parser.add_argument("--videos", type=Path, required=True, help="folder of the videos")
+    parser.add_argument("--splits", type=Path, required=True, help="folder of the lists")
     parser.add_argument("--split", type=int, default=1, help="number of the official split (default: 1)")
     parser.add_argument("--min-frames", type=int, default=1, help="shortest usable video, in frames (default: 1)")
+    parser.add_argument(
+        "--broken", choices=["error", "skip"], default="error", help="missing and unreadable videos (default: error)"
+    )
+    parser.add_argument(
+        "--short", choices=["error", "skip", "loop"], default="error", help="too short videos (default: error)"
+    )
     parser.add_argument("--output", type=Path, required=True, help="CSV file, one row a video")
     args = parser.parse_args()
-    config = {
-        "videos": str(args.videos), "splits": str(args.splits), "split": args.split, "min_frames": args.min_frames
-    }  # fmt: skip
+    names = ("layout", "videos", "splits", "split", "min_frames", "broken", "short")
+    config = {name: str(value) if isinstance(value := getattr(args, name), Path) else value for name in names}
+    policy = index.Policy(args.broken, args.short, args.min_frames)
 
     def build(config: dict[str, Any], run: Run) -> dict[str, Any]:
-        table = index.build(args.videos, args.splits, args.split, args.min_frames)
+        table = index.build(args.layout, args.videos, args.splits, args.split, policy, args.threads)
         write_text(args.output, table.assign(run=run._id).to_csv(index=False))
-        train = int((table.split == "train").sum())
-        return {"videos": len(table), "classes": int(table.label.nunique()), "train": train}
+        usable = table[table.problem == ""]
+        train = int((usable.split == "train").sum())
+        return {
+            "videos": len(usable), "classes": int(usable.label.nunique()), "train": train,
+            "left_out": len(table) - len(usable),
+        }  # fmt: skip
 
     record("index", build, config, args.runs)
 

@@ -124,20 +124,27 @@ class Features:
 
     def images(self, video: str, start: int) -> Tensor:
         """The clip that starts at frame `start`: uint8, (3, T, h, w)."""
-        rows = self.clips.rows(video, start, start + self.shape.span)[:: self.shape.stride]
-        if len(rows) < self.shape.frames:
-            raise UserError(f"{video}: no {self.shape.span} frames from frame {start} on")
+        stop = start + self.shape.span
+        if stop <= self.clips.rows_of(video):
+            rows = self.clips.rows(video, start, stop)[:: self.shape.stride]
+        else:
+            looped = np.arange(start, stop, self.shape.stride) % self.clips.rows_of(video)
+            rows = self.clips[video][looped]
         return torch.from_numpy(rows).permute(3, 0, 1, 2)
 
     def keypoints(self, video: str, start: int) -> Tensor:
         """The poses extracted between frame `start` and the clip's end: float32, (T', 17, 3)."""
-        frame = self.poses[f"{video}/frame"]
-        first, last = np.searchsorted(frame, [start, start + self.shape.span])
-        return torch.from_numpy(self.poses.rows(video, int(first), int(last)))
+        frame, stop = self.poses[f"{video}/frame"], start + self.shape.span
+        if stop <= self.clips.rows_of(video):
+            first, last = np.searchsorted(frame, [start, stop])
+            return torch.from_numpy(self.poses.rows(video, int(first), int(last)))
+        every = int(frame[1] - frame[0]) if len(frame) > 1 else 1
+        times = np.arange(-(-start // every) * every, stop, every) % self.clips.rows_of(video)
+        return torch.from_numpy(self.poses[video][times // every])
 
     def length(self, video: str) -> int:
-        """Frames of a stored video."""
-        return int(self.clips.rows_of(video))
+        """Frames of a video; one that is shorter than a clip and its future is played over and over."""
+        return max(int(self.clips.rows_of(video)), 2 * self.shape.span)
 
     def iframes_near(self, video: str, start: int) -> Tensor:
         """The clip's I-frames: all from `iframe_window` before to `iframe_window` after it, uint8, (n, 3, h, w), n ≥ 1.
@@ -149,10 +156,13 @@ class Features:
     def _near(self, video: str, start: int) -> NDArray[np.bool_]:
         """Which of the video's I-frames those are."""
         index: NDArray[Any] = self.iframes[f"{video}/index"]
-        window = self.shape.iframe_window
-        near = (index >= start - window) & (index < start + self.shape.span + window)
-        if not self.shape.iframe_inside:
-            near &= (index < start) | (index >= start + self.shape.span)
+        window, stop, frames = self.shape.iframe_window, start + self.shape.span, self.clips.rows_of(video)
+        near = np.zeros(len(index), bool)
+        for past in range(0, self.length(video), frames):  # once, unless the video is looped
+            where = index + past
+            near |= (where >= start - window) & (where < stop + window)
+            if not self.shape.iframe_inside:
+                near &= (where < start) | (where >= stop)
         if not near.any():
             near[np.abs(index - (start + self.shape.span / 2)).argmin()] = True
         return near

@@ -1,107 +1,140 @@
-"""The index of a data set: one row a video, read from UCF101's layout.
-
-UCF101's `ucfTrainTestlist`: `classInd.txt` ("1 ApplyEyeMakeup", counted from 1), `trainlistNN.txt`
-("ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1") and `testlistNN.txt` (the same without the number).
-"""
+"""The index of a data set: one row a video, with what its file is like and why it can't be used, if it can't."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import av
 import pandas as pd
 
+from csvr.data import layouts
 from csvr.errors import UserError
 from csvr.files import sha256
 
-COLUMNS = ("video", "path", "class", "label", "split", "frames", "width", "height", "fps", "sha256")
+log = logging.getLogger(__name__)
+COLUMNS: Final = (*layouts.LISTED, "frames", "key_frames", "width", "height", "fps", "sha256", "problem")
+Action = Literal["error", "skip", "loop"]
 
 
-def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
-    """The official lists as a table, before the files are looked at.
+@dataclass(frozen=True)
+class Policy:
+    """What becomes of videos that can't be used as they are.
 
-    Args:
-        videos: Folder of class folders.
-        splits: Folder of classInd.txt and the lists.
-        split: Number of the official split, from 1.
+    Attributes:
+        broken: Of missing and unreadable ones: "error", or "skip": they stay in the index with the reason, and nothing
+            else is done with them; reports say how many there are.
+        short: Of those with less than `min_frames` frames: likewise, or "loop": they are played over and over.
+        min_frames: A clip and its future.
+    """
 
-    Returns:
-        Columns video (file stem), path, class, label (from 0) and split ("train" or "test").
+    broken: Action = "error"
+    short: Action = "error"
+    min_frames: int = 1
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Frames, key frames (every one is an I-frame), size, rate and checksum of a video file, from its packets.
 
     Raises:
-        UserError: A list is missing or has a line that is not as described above.
+        OSError, av.FFmpegError, IndexError: Unreadable, or without a video stream.
     """
-    try:
-        lines = (splits / "classInd.txt").read_text().splitlines()
-        labels = {name: int(number) - 1 for number, name in (line.split() for line in lines if line.strip())}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{splits / 'classInd.txt'}: not a readable class list ({error})") from error
-    rows = []
-    for part in ("train", "test"):
-        file = splits / f"{part}list{split:02d}.txt"
-        try:
-            entries = [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
-        except OSError as error:
-            raise UserError(f"{file}: can't be read ({error})") from error
-        for entry in entries:
-            name = entry.split("/")[0]
-            if name not in labels:
-                raise UserError(f"{file}: class {name!r} of {entry!r} is not in {splits / 'classInd.txt'}")
-            path = videos / entry
-            rows.append({"video": path.stem, "path": str(path), "class": name, "label": labels[name], "split": part})
-    table = pd.DataFrame(rows)
-    twice = table.video[table.video.duplicated()].tolist()
-    if twice:
-        raise UserError(f"{splits}: listed more than once, or in train and test: {', '.join(twice[:10])}")
-    return table
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    """Frames, size, rate and checksum of a video file, from its packets (nothing is decoded)."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        count = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
-        facts: dict[str, Any] = {"frames": count, "width": stream.width, "height": stream.height}
-        facts["fps"] = float(stream.average_rate or 0)
-    return facts | {"sha256": sha256(path)}
+        packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
+        found: dict[str, Any] = {"frames": len(packets), "key_frames": sum(p.is_keyframe for p in packets)}
+        found |= {"width": stream.width, "height": stream.height, "fps": float(stream.average_rate or 0)}
+    return found | {"sha256": sha256(path)}
 
 
-def build(videos: Path, splits: Path, split: int, min_frames: int) -> pd.DataFrame:
+def inspect(path: Path) -> dict[str, Any]:
+    """`facts`, and `problem`: "missing", "unreadable (…)", "no frames", or nothing. Never raises."""
+    nothing: dict[str, Any] = {"frames": 0, "key_frames": 0, "width": 0, "height": 0, "fps": 0.0, "sha256": ""}
+    try:
+        found = facts(path)
+    except (av.FFmpegError, OSError, IndexError) as error:
+        if not path.exists():
+            return nothing | {"problem": "missing"}
+        reason = "no video stream" if isinstance(error, IndexError) else str(error)
+        return nothing | {"problem": f"unreadable ({reason})"}
+    return found | {"problem": "" if found["frames"] else "no frames"}
+
+
+def inspect_all(table: pd.DataFrame, workers: int = 1) -> pd.DataFrame:
+    """A table of `layouts.read` with the columns that `inspect` adds; files are read by `workers` processes."""
+    paths, rows = [Path(path) for path in table.path], []
+    for row in _mapped(paths, workers):
+        rows.append(row)
+        if len(rows) % 1000 == 0 or len(rows) == len(paths):
+            log.info("looked into %d of %d videos", len(rows), len(paths))
+    return pd.concat([table.reset_index(drop=True), pd.DataFrame(rows)], axis=1)[list(COLUMNS)]
+
+
+def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
+    if workers == 1:
+        yield from map(inspect, paths)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(inspect, paths, chunksize=16)
+
+
+def build(layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1) -> pd.DataFrame:
     """The index of the whole data set (columns `COLUMNS`), every file opened once.
 
     Args:
-        videos, splits, split: See `read_ucf101`.
-        min_frames: Shortest usable video.
+        layout, videos, splits, split: See `layouts.read`.
+        policy: What becomes of videos that can't be used.
+        workers: Processes.
 
     Raises:
-        UserError: Lists are wrong, or files are missing, unreadable or too short: all of them named.
+        UserError: Lists are wrong; or there are unusable files of a kind for which the policy is "error", all of which
+            are named; or a class has no video left for training or testing.
     """
-    table = read_ucf101(videos, splits, split)
-    facts, bad = [], []
-    for path in map(Path, table.path):
-        try:
-            fact = _facts(path)
-        except (av.FFmpegError, OSError, IndexError) as error:
-            bad.append(f"{path}: {'missing' if not path.exists() else f'unreadable ({error})'}")
-            continue
-        if fact["frames"] < min_frames:
-            bad.append(f"{path}: {fact['frames']} frames, but clip and future need {min_frames}")
-        facts.append(fact)
-    if bad:
-        raise UserError(f"{len(bad)} of {len(table)} videos can't be used:\n  " + "\n  ".join(bad))
-    return pd.concat([table, pd.DataFrame(facts)], axis=1)[list(COLUMNS)]
+    table = inspect_all(layouts.read(layout, videos, splits, split), workers)
+    short = (table.problem == "") & (table.frames < policy.min_frames)
+    reasons = table.frames.map(lambda n: f"{n} frames, but clip and future need {policy.min_frames}")
+    if policy.short != "loop":
+        table["problem"] = table.problem.where(~short, reasons)
+    fatal = table[(short & (policy.short == "error")) | ((table.problem != "") & ~short & (policy.broken == "error"))]
+    if len(fatal):
+        lines = [f"{path}: {problem}" for path, problem in zip(fatal.path, fatal.problem, strict=True)]
+        raise UserError(
+            f"{len(fatal)} of {len(table)} videos can't be used; repair them, or let dataset.broken or dataset.short "
+            "be skip:\n  " + "\n  ".join(lines)
+        )
+    usable = table[table.problem == ""]
+    for part in ("train", "test"):
+        without = sorted(set(table["class"]) - set(usable["class"][usable.split == part]))
+        if without:
+            raise UserError(f"no usable {part} video of class {', '.join(without[:10])}; see python -m csvr.data check")
+    return table
 
 
 def read(path: Path) -> pd.DataFrame:
-    """An index written by `python -m csvr.index`: columns `COLUMNS`, and `run`, the id of the run that made it.
+    """The usable videos of an index written by `python -m csvr.index`: columns `COLUMNS` less `problem`, and `run`.
 
     Raises:
         UserError: Missing or with other columns.
     """
+    table = _read(path)
+    return table[table.problem == ""].drop(columns="problem").reset_index(drop=True)
+
+
+def left_out(path: Path) -> pd.DataFrame:
+    """The videos of an index that can't be used, with their `problem`; errors as for `read`."""
+    table = _read(path)
+    return table[table.problem != ""].reset_index(drop=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    text = dict.fromkeys(("video", "path", "class", "sha256", "problem", "run"), str)
     try:
-        table = pd.read_csv(path, dtype={"video": str, "path": str, "class": str, "run": str})
+        table = pd.read_csv(path, dtype=text, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable index ({error}); run snakemake {path}") from error
     expected = [*COLUMNS, "run"]
@@ -111,5 +144,5 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of what an index says of its videos, checksums of the files included; the same whichever run wrote it."""
+    """SHA-256 of what an index says of its usable videos, checksums included; the same whichever run wrote it."""
     return hashlib.sha256(read(path).drop(columns="run").to_csv(index=False).encode()).hexdigest()

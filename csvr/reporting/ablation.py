@@ -184,6 +184,7 @@ def footer(results: Results) -> dict[str, str]:
     return {
         "git commit": _counted(_commit(cell["git"]) for cell in cells),
         "data (sha256 of the index)": str(cells[0]["data"]["index_sha256"]),
+        "listed videos left out as unusable": "?" if results.left_out is None else str(results.left_out),
         "parameters (sha256 of their canonical JSON)": results.expected.digest,
         "code (sha256 of the sources)": "; ".join(f"{step} {cells[0]['code'][step]}" for step in cells[0]["code"]),
         "time of pretraining and evaluation, all cells added up": f"{seconds / 60:.1f} min",

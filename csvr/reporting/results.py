@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from csvr.data.index import digest
+from csvr.data.index import digest, left_out
 from csvr.errors import UserError
 from csvr.files import params_sha256
 
@@ -103,13 +103,14 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Results:
-    """All cells (variant × seed) that exist, on V test videos."""
+    """All cells (variant × seed) that exist, on V test videos; and how many listed videos can't be used, if known."""
 
     expected: Expectation
     cells: dict[tuple[str, int], dict[str, Any]]
     videos: list[str]
     labels: NDArray[np.int64]
     classes: list[str]
+    left_out: int | None = None
 
     def scores(self, variant: str, protocol: str, readout: str = "all") -> dict[int, Floats]:
         """Share of correct predictions of each test video, shape (V,), by seed; seeds without it are left out."""
@@ -200,7 +201,9 @@ def load(paths: list[Path], expected: Expectation, index: Path | None = None) ->
             raise UserError(f"groups.{group}: {first[0]} has no class {unknown[0]!r}; correct the data set's groups")
     order = [(variant, seed) for variant in expected.variants for seed in expected.seeds]
     cells = {where: cells[where] for where in order if where in cells}
-    return Results(expected, cells, first[1]["videos"], np.asarray(first[1]["labels"], dtype=np.int64), classes)
+    labels = np.asarray(first[1]["labels"], dtype=np.int64)
+    unused = None if index is None else len(left_out(index))
+    return Results(expected, cells, first[1]["videos"], labels, classes, unused)
 
 
 def _read(path: Path) -> dict[str, Any]:

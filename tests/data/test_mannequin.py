@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from csvr.data import index, mannequin, motions
+from csvr.data import index, layouts, mannequin, motions
 from csvr.data.shards import Shards
 from csvr.errors import UserError
 
@@ -21,13 +22,17 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     return root, mannequin.generate(root, PARAMS, workers=2)
 
 
+def build(root: Path, min_frames: int) -> pd.DataFrame:
+    return index.build("ucf101", root / "videos", root / "splits", 1, index.Policy(min_frames=min_frames))
+
+
 def test_the_same_seed_gives_the_same_bytes(generated: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
     assert mannequin.generate(tmp_path, PARAMS, workers=1) == generated[1]
     assert mannequin.generate(tmp_path, PARAMS | {"seed": 2}, workers=1) != generated[1]
 
 
 def test_ucf101_reader_reads_it(generated: tuple[Path, dict[str, object]]) -> None:
-    table = index.build(generated[0] / "videos", generated[0] / "splits", 1, min_frames=12)
+    table = build(generated[0], 12)
     assert len(table) == 12 * 3 and table.label.nunique() == 12
     assert (table.frames == 12).all() and (table.width == 64).all()
     groups = table.video.str.extract(r"(v_\w+_g\d+)_c\d+")[0]
@@ -35,7 +40,7 @@ def test_ucf101_reader_reads_it(generated: tuple[Path, dict[str, object]]) -> No
 
 
 def test_digest_is_of_the_videos_and_not_of_the_run(generated: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
-    table = index.build(generated[0] / "videos", generated[0] / "splits", 1, min_frames=12)
+    table = build(generated[0], 12)
     for name, run in (("a", "1"), ("b", "2")):
         table.assign(run=run).to_csv(tmp_path / name, index=False)
     table.assign(sha256="other", run="1").to_csv(tmp_path / "c", index=False)
@@ -54,12 +59,12 @@ def test_short_missing_and_broken_videos_are_all_listed(
     (tmp_path / "videos/AtCity/v_AtCity_g01_c01.avi").unlink()
     (tmp_path / "videos/AtBeach/v_AtBeach_g01_c01.avi").write_bytes(b"junk")
     with pytest.raises(UserError) as raised:
-        index.build(tmp_path / "videos", tmp_path / "splits", 1, min_frames=12)
+        build(tmp_path, 12)
     assert "2 of 36" in str(raised.value)
     assert "v_AtCity_g01_c01.avi: missing" in str(raised.value)
     assert "v_AtBeach_g01_c01.avi: unreadable" in str(raised.value)
     with pytest.raises(UserError, match="36 of 36 .*12 frames, but clip and future need 13|12 frames"):
-        index.build(generated[0] / "videos", generated[0] / "splits", 1, min_frames=13)
+        build(generated[0], 13)
 
 
 def test_unknown_class_in_a_list_is_named(generated: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
@@ -67,7 +72,7 @@ def test_unknown_class_in_a_list_is_named(generated: tuple[Path, dict[str, objec
         (tmp_path / source.name).write_text(source.read_text())
     (tmp_path / "testlist01.txt").write_text("Nowhere/v_Nowhere_g01_c01.avi\n")
     with pytest.raises(UserError, match="Nowhere"):
-        index.read_ucf101(generated[0] / "videos", tmp_path, 1)
+        layouts.read_ucf101(generated[0] / "videos", tmp_path, 1)
 
 
 def test_keypoints_lie_on_the_figure(generated: tuple[Path, dict[str, object]]) -> None:

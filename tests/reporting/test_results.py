@@ -71,10 +71,13 @@ def test_features_of_unknown_origin_are_refused(make, expect):
 
 def test_index_of_today_is_the_one_that_results_were_made_on(make, expect, tmp_path):
     index = tmp_path / "index.csv"
-    table = pd.DataFrame([dict.fromkeys(COLUMNS, "x") | {"run": "1"}])
-    table.to_csv(index, index=False)
+    table = pd.DataFrame([dict.fromkeys(COLUMNS, "x") | {"problem": "", "run": "1"}])
+    left_out = pd.DataFrame([dict.fromkeys(COLUMNS, "z") | {"problem": "missing", "run": "1"}])
+    pd.concat([table, left_out]).to_csv(index, index=False)
     paths = make(lambda v, s, cell: cell["data"].update(index_sha256=digest(index)))
-    assert load(paths, Expectation.of(expect), index)
+    assert load(paths, Expectation.of(expect), index).left_out == 1
+    table.to_csv(index, index=False)
+    assert load(paths, Expectation.of(expect), index).left_out == 0
     table.assign(sha256="y").to_csv(index, index=False)
     with pytest.raises(UserError, match=f"data.index_sha256 = .*but {digest(index)} is that of .*--forcerun pretrain"):
         load(paths, Expectation.of(expect), index)

@@ -116,6 +116,10 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+# A clip and the future clip after it.
+MIN_FRAMES = 2 * config["clip"]["frames"] * config["clip"]["stride"]
+
+
 def raw_state():
     """A digest of the raw files of a data set that is not generated: names and sizes, and DVC's hash if it has one.
 
@@ -124,8 +128,9 @@ def raw_state():
     if GENERATED:
         return None
     listed = [
-        f"{file.relative_to(DATASET['videos'])} {file.stat().st_size}"
-        for file in sorted(Path(DATASET["videos"]).rglob("*"))
+        f"{file} {file.stat().st_size}"
+        for key in ("videos", "splits")
+        for file in sorted(Path(DATASET[key]).rglob("*"))
         if file.is_file() and file.name != ".snakemake_timestamp"
     ]
     tracked = [path.read_text() for key in ("raw", "videos") if (path := Path(f"{DATASET[key]}.dvc")).exists()]
@@ -276,7 +281,7 @@ def made_from():
 
     A cell that other loss weights left aside may be newer than features made since, once DVC has given both any age.
     """
-    names = ("generate", "split")
+    names = ("generate", "split", "layout", "broken", "short")
     return text(
         {
             "dataset": {name: DATASET.get(name) for name in names} | {"raw": RAW},

@@ -6,7 +6,7 @@ if GENERATED:
         output:
             summary=f"{DATASET['root']}/dataset.json",
             videos=directory(DATASET["videos"]),
-            splits=[f"{DATASET['splits']}/{name}.txt" for name in ("classInd", "trainlist01", "testlist01")],
+            splits=directory(DATASET["splits"]),
             keypoints=f"{DATASET['root']}/keypoints.safetensors",
         log:
             "logs/generate_mannequin.log",
@@ -32,13 +32,11 @@ if GENERATED:
 
 rule index_videos:
     input:
-        lists=[
-            f"{DATASET['splits']}/{name}.txt"
-            for name in ("classInd", f"trainlist{DATASET['split']:02d}", f"testlist{DATASET['split']:02d}")
-        ],
         # Made anew, these are other videos; the summary holds a checksum of all of them.
         summary=[f"{DATASET['root']}/dataset.json"] if GENERATED else [],
+        # Which files are in them is told by RAW.
         videos=ancient(DATASET["videos"]),
+        splits=ancient(DATASET["splits"]),
     output:
         "features/{dataset}/index.csv",
     log:
@@ -47,19 +45,23 @@ rule index_videos:
         "benchmarks/{dataset}/index_videos.tsv"
     conda:
         "../../environment.yml"
-    threads: share(1000)
+    threads: whole()
     resources:
         mem_mb=1000,
+        workers=WORKERS,
     params:
         code=code_hash("index"),
         raw=RAW,
         split=DATASET["split"],
-        # A clip and the future clip after it.
-        min_frames=2 * config["clip"]["frames"] * config["clip"]["stride"],
+        layout=DATASET["layout"],
+        broken=DATASET["broken"],
+        short=DATASET["short"],
+        min_frames=MIN_FRAMES,
     message:
         "Listing the videos of {wildcards.dataset}"
     shell:
         """
-        python -m csvr.index --videos {input.videos:q} --splits "$(dirname {input.lists[0]:q})" --split {params.split} \
-            --min-frames {params.min_frames} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
+        python -m csvr.index --layout {params.layout} --videos {input.videos:q} --splits {input.splits:q} \
+            --split {params.split} --min-frames {params.min_frames} --broken {params.broken} --short {params.short} \
+            --output {output:q} --runs "$RUNS" --threads {resources.workers} >{log:q} 2>&1
         """

@@ -1,0 +1,106 @@
+"""Look into an installed data set before hours are spent: python -m csvr.data check --dataset ucf101 --root data/ucf101
+
+Lists are read and every file is opened: videos that are missing, unreadable, too short or the same as another one are
+listed at once, beside counts against the published numbers, and for each class how many videos, of which length and
+with how many key frames a second. Ends with exit code 1 if there is anything to mend.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from csvr import cli
+from csvr.data import index
+from csvr.data.layouts import LAYOUTS, Layout, read
+from csvr.files import write_text
+
+
+def problems(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
+    """What is wrong with which file: columns path, problem.
+
+    Args:
+        table: As `index.inspect_all` gives it.
+        min_frames: Shortest usable video.
+    """
+    found = table[table.problem != ""]
+    short = table[(table.problem == "") & (table.frames < min_frames)]
+    short = short.assign(problem=short.frames.map(lambda n: f"too short: {n} of {min_frames} frames"))
+    readable = table[table.problem == ""]
+    first = readable.drop_duplicates("sha256").set_index("sha256").path
+    again = readable[readable.duplicated("sha256")]
+    again = again.assign(problem=[f"the same as {first[key]}" for key in again.sha256])
+    return pd.concat([found, short, again])[["path", "problem"]].reset_index(drop=True)
+
+
+def by_class(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
+    """A row a class: videos listed and usable, median frames, and key frames a second over all."""
+    usable = table[(table.problem == "") & (table.frames >= min_frames)]
+    usable = usable.assign(seconds=usable.frames / usable.fps.where(usable.fps > 0))
+    groups = usable.groupby("class")
+    result = pd.DataFrame({"listed": table.groupby("class").size(), "usable": groups.size()})
+    result["frames"] = groups.frames.median()
+    result["key frames a second"] = (groups.key_frames.sum() / groups.seconds.sum()).round(2)
+    return result.fillna({"usable": 0}).astype({"usable": int})
+
+
+def counts(table: pd.DataFrame, layout: Layout, split: int) -> list[tuple[str, int, int | None]]:
+    """What is counted, the number here and the published one (None: there is none)."""
+    published = (layout.listed or {}).get(split, {})
+    rows: list[tuple[str, int, int | None]] = [("classes", table["class"].nunique(), layout.classes or None)]
+    rows += [
+        (f"{part} videos listed", int((table.split == part).sum()), published.get(part)) for part in ("train", "test")
+    ]
+    return rows
+
+
+def main() -> None:
+    """Parse flags, look, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    check = parser.add_subparsers(dest="command", required=True).add_parser("check", allow_abbrev=False)
+    check.add_argument("--dataset", choices=LAYOUTS, required=True, help="how it is laid out")
+    check.add_argument("--root", type=Path, required=True, help="folder that its archives were unpacked to")
+    check.add_argument("--videos", type=Path, help="folder of the videos, if not where the archive puts them")
+    check.add_argument("--splits", type=Path, help="folder of the lists, likewise")
+    check.add_argument("--split", type=int, default=1, help="number of the official split (default: 1)")
+    check.add_argument("--min-frames", type=int, default=128, help="clip and future (default: 128, 2 × 16 × stride 4)")
+    check.add_argument("--threads", type=int, default=1, help="files that are read at once (default: 1)")
+    check.add_argument("--output", type=Path, help="CSV file of all problems")
+    args = parser.parse_args()
+    layout = LAYOUTS[args.dataset]
+    videos, splits = args.videos or args.root / layout.videos, args.splits or args.root / layout.splits
+    table = index.inspect_all(read(args.dataset, videos, splits, args.split), args.threads)
+    wrong = problems(table, args.min_frames)
+    console = Console()
+    summary = Table("", "here", "published", title=f"{args.dataset}, split {args.split}")
+    different = False
+    for name, here, published in counts(table, layout, args.split):
+        different |= published not in (None, here)
+        summary.add_row(name, f"{here:,}", "-" if published is None else f"{published:,}" + " !" * (published != here))
+    usable = len(table) - wrong.path.nunique()
+    summary.add_row("videos usable", f"{usable:,}", "-")
+    console.print(summary)
+    classes = by_class(table, args.min_frames)
+    shown = Table("class", *classes.columns)
+    for name, row in classes.iterrows():
+        shown.add_row(str(name), *(f"{value:g}" if pd.notna(value) else "-" for value in row))
+    console.print(shown)
+    if len(wrong):
+        # Plain lines: paths are to be copied, and are too long for a table.
+        print("\n".join(f"{path}: {problem}" for path, problem in wrong.itertuples(index=False)))
+        print(f"{wrong.path.nunique()} of {len(table)} videos have something wrong with them")
+    if args.output:
+        write_text(args.output, wrong.to_csv(index=False))
+        print(f"wrote {args.output}")
+    sys.exit(1 if len(wrong) or different else 0)
+
+
+if __name__ == "__main__":
+    cli.run(main)
