@@ -31,9 +31,9 @@ POSE: dict[str, dict[str, Any]] = {
 }
 
 
-def with_pose(kind: str, **changes: Any) -> dict[str, Any]:
-    """The same with pose networks of this kind."""
-    return params(model=params()["model"] | {"pose": POSE[kind] | changes})
+def with_pose(kind: str, pose: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """The same with pose networks of this kind, and `pose` changed of their parameters."""
+    return params(model=params()["model"] | {"pose": POSE[kind] | (pose or {})}, **changes)
 
 
 def params(**changes: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def weights(model: CSVR) -> dict[str, torch.Tensor]:
 def test_same_seed_same_result_and_resume_changes_nothing(
     features: Features, tmp_path: Path, kind: str, gan: str
 ) -> None:
-    p = with_pose(kind, gan=gan)
+    p = with_pose(kind, {"gan": gan})
     whole, history = run(features, tmp_path / "a", p)
     again, _ = run(features, tmp_path / "b", p)
     run(features, tmp_path / "c", p, stop_at=5)
@@ -157,7 +157,7 @@ def test_the_loss_is_the_weighted_sum(features: Features) -> None:
 @pytest.mark.parametrize("gan", ADVERSARIAL)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_loss_reaches_its_own_networks_only(features: Features, kind: str, gan: str) -> None:
-    p = with_pose(kind, gan=gan)
+    p = with_pose(kind, {"gan": gan})
     model = CSVR(p, 8)
     terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, model.futures), 0)
     terms["loss"].backward(retain_graph=True)
@@ -205,7 +205,7 @@ def test_hidden_joints_change_no_loss(features: Features, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_critic_has_the_penalty(features: Features, kind: str) -> None:
-    p = with_pose(kind, gan="wgan_gp", penalty=7.0)
+    p = with_pose(kind, {"gan": "wgan_gp", "penalty": 7.0})
     torch.manual_seed(3)
     model = CSVR(p, 8).eval()  # no noise
     views = loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, 0)
