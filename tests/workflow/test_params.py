@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import math
 import sys
 from collections.abc import Iterator
@@ -253,6 +254,24 @@ def test_every_backbone_is_right_in_the_paper_profile(name: str) -> None:
 )
 def test_wrong_backbone_is_named(overrides: list[str], named: str) -> None:
     assert any(named in line for line in problems(yaml.safe_load(composed(overrides))))
+
+
+def test_a_whole_file_is_not_merged(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
+    """Keys of params.yaml that its groups have and the file's have not would be left over; a part of one is merged."""
+    other = tmp_path / "other.yaml"
+    overrides = "+profile=tiny", "backbone=r3d_18", "clip.frames=4", "pose=heatmaps"
+    made = command(sys.executable, COMPOSE, *overrides, "--output", other, cwd=tiny)
+    assert made.returncode == 0, made.stdout
+    whole = command("snakemake", "reports/table_models.md", "-n", "-p", "--configfile", other, cwd=tiny)
+    assert whole.returncode == 0, whole.stdout
+    (line,) = [line for line in whole.stdout.splitlines() if "csvr.models --params" in line]
+    model = json.loads(line.split("--params '")[1].split("'")[0])["model"]
+    assert model == yaml.safe_load(other.read_text())["model"]
+    assert model["pose"]["kind"] == "heatmaps" and "stem_stride" not in model["backbone"]
+    part = tmp_path / "part.yaml"
+    part.write_text("seeds: [7]")
+    done = snakemake(tiny, "-n", also=(part,))
+    assert done.returncode == 0 and "seed7" in done.stdout and "seed1" not in done.stdout
 
 
 def test_unknown_backbone_names_all() -> None:
