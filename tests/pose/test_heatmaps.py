@@ -7,10 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
+import yaml
+from compose_params import composed
 
 from csvr.pose.gan import last_seen
 from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, generator_loss, interpolate_penalty
 from csvr.pose.heatmaps import Canvas, HeatmapDecoder, HeatmapDiscriminator, HeatmapEncoder
+from csvr.pose.networks import pose_gan
 from tests.pose.test_gan import poses
 
 CANVAS = Canvas(size=16, sigma=1.2, extent=1.5, stride=2)
@@ -184,6 +187,21 @@ def test_distance_does_not_depend_on_the_number_of_pixels(canvas: Canvas) -> Non
         here, there = (torch.tensor([x, 0.0, 1.0]).expand(1, 1, 17, 3) for x in (0.0, off * pixel))
         found = decoder.distance(decoder.target(there), decoder.target(here), visible).item()
         assert found == pytest.approx(1 - math.exp(-(off**2) / (4 * canvas.sigma**2)), abs=1e-5)
+
+
+def test_small_errors_weigh_the_same_in_both_kinds() -> None:
+    """As params/pose/heatmaps.yaml says of `reconstruction`."""
+    losses = []
+    for kind in ("coordinates", "heatmaps"):
+        pose = yaml.safe_load(composed([f"pose={kind}"]))["model"]["pose"]
+        decoder, _ = pose_gan(pose, 4, 8)
+        future = torch.tensor([0.3, -0.2, 1.0]).expand(1, 8, 17, 3)
+        off = future + torch.tensor([0.012, -0.016, 0.0])
+        visible = torch.ones(1, 8, 17, dtype=torch.bool)
+        losses.append(
+            pose["reconstruction"] * float(decoder.distance(decoder.target(off), decoder.target(future), visible))
+        )
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 
 def test_gradients_reach_the_encoder() -> None:
