@@ -1,11 +1,19 @@
 # From raw videos to the ablation table: `snakemake --cores 8 reports/table_ablation.md`.
 # Parameters: params.yaml (composed from params/ by `make params`). Rules: workflow/rules/, one file a phase.
+from pathlib import Path
+
+import yaml
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-configfile: "params.yaml"
+# `--configfile` may name a few parameters, which are merged into params.yaml, or a whole file of compose_params.py. That
+# one stands alone: merged, it would keep keys of params.yaml that another choice of a group has not (a generated data
+# set's, another kind of network's).
+if yaml.safe_load(Path("params.yaml").read_text()).keys() - config.keys():
+
+    configfile: "params.yaml"
 
 
 report: "workflow/report/workflow.rst"

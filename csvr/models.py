@@ -102,7 +102,7 @@ def _networks(params: dict[str, Any]) -> list[Network]:
         rows.run("projection head of I-frames", model.context.iframe_head, image)
     if model.pose is not None and motion is not None:
         future = rows.run("pose decoder", model.pose.decoder, motion, poses)
-        rows.run("pose discriminator", model.pose.discriminator, poses, future, future[..., 0])
+        rows.run("pose discriminator", model.pose.discriminator, poses, future, poses[..., 2])
     if model.video is not None:
         for name in model.video.NAMES:
             pyramid = rows.run(f"video generator, {name}", model.video.generators[name].train(), integrated)

@@ -77,7 +77,7 @@ def draw(model: CSVR, views: Views, titles: list[str], output: Path) -> None:
     times, predicted = np.empty(0, int), views.future_poses.numpy()
     if model.pose is not None:
         times = np.linspace(0, predicted.shape[1] - 1, INSTANTS + 1).round().astype(int)[1:]
-        predicted = model.pose.decoder(maps["f_d"], views.poses).numpy()
+        predicted = model.pose.predict(maps["f_d"], views.poses).numpy()
     widths = [views.clip.shape[2]] * len(strips) + [1] * len(times)
     figure, axes = plt.subplots(
         len(titles), len(widths), figsize=(0.65 * sum(widths) + 1.2, 0.75 * len(titles) + 0.5), squeeze=False,

@@ -1,9 +1,9 @@
 """Make one report from finished runs: python -m csvr.report {ablation,per-class,pose-quality,curves,summary,sigma} …
 
 ablation: the table (Markdown, with .csv and .html beside it) and its figure. per-class: accuracy of each class by
-feature. pose-quality: the table of csvr.pose_quality's measurements. curves: loss terms over pretraining. sigma:
-accuracy by loss weights, table and figure. summary: all numbers as JSON, and tables to plot. Each refuses results that
-were not made as `--expect` says.
+feature. pose-quality: the table of how good poses are, those that are predicted and, with csvr.pose_quality's file, the
+estimated ones. curves: loss terms over pretraining. sigma: accuracy by loss weights, table and figure.
+summary: all numbers as JSON, and tables to plot. Each refuses results that were not made as `--expect` says.
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ def parse() -> argparse.Namespace:
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
         if name != "curves":
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
-        if name in ("ablation", "per-class", "summary", "sigma"):
+        if name != "curves":
             command.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate")
         if name in ("ablation", "sigma"):
             command.add_argument("--figure", type=Path, required=True, help="PNG file to write")
         if name in ("pose-quality", "summary"):
-            required = name == "pose-quality"
-            command.add_argument("--quality", type=Path, required=required, help="file of csvr.pose_quality")
+            command.add_argument("--quality", type=Path, help="file of csvr.pose_quality, if there are true keypoints")
         if name in ("curves", "summary"):
             count = "+" if name == "curves" else "*"
             command.add_argument(
@@ -49,9 +48,7 @@ def main() -> None:
     """Parse flags and write the report."""
     args = parse()
     expected = Expectation.of(args.expect)
-    if args.command == "pose-quality":
-        pose_quality.write(args.quality, args.output, expected, args.index)
-    elif args.command == "curves":
+    if args.command == "curves":
         curves.draw(args.histories, args.output, expected)
     else:
         results: Results = load(args.metrics, expected, args.index)
@@ -61,6 +58,8 @@ def main() -> None:
         elif args.command == "sigma":
             sigma.write(results, args.output)
             sigma.draw(results, args.figure)
+        elif args.command == "pose-quality":
+            pose_quality.write(results, args.output, args.quality, args.index)
         elif args.command == "summary":
             quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
             summary.write(results, args.histories, quality, args.output, args.plots)

@@ -51,7 +51,9 @@ def test_networks_that_are_not_built_have_no_row(params: dict[str, Any]) -> None
 def test_every_backbone_reaches_112_pixels(backbone: str) -> None:
     """And no memory is needed for it: nothing of it is allocated."""
     found = {row.name: row for row in networks(yaml.safe_load(composed(["+profile=paper", f"backbone={backbone}"])))}
-    frames = max(found["clip encoder, f_s"].outputs[0][2], 16)
+    assert found["pose encoder, f_d"].outputs == [(1, 64, 4, 7, 7)]
+    assert found["pose decoder"].outputs == [(1, 17, 16, 56, 56)]
+    frames = max(found["clip encoder, f_s"].outputs[0][2], 4)
     assert found["integration layer, f_i"].outputs[0][2] == frames
     assert found["I-frame encoder"].outputs == [(1, 512)]
     assert len(found) == 12

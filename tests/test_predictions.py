@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from compose_params import composed
 from matplotlib.image import imread
 
 from csvr.predictions import draw, examples, strip
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.views import Views
-from tests.workflow.repository import ROOT
 
 TABLE = pd.DataFrame(
     [(f"v_{name}_{k}", name, split) for name in "ABCDE" for k, split in enumerate(("train", "test", "test"))],
@@ -42,8 +42,9 @@ def test_frames_stand_side_by_side() -> None:
     np.testing.assert_allclose(shown[0, ::4, 0], [0, 0.5, 1])
 
 
-def test_variants_show_what_they_predict(tmp_path: Path) -> None:
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+@pytest.mark.parametrize("pose", ["coordinates", "heatmaps"])
+def test_variants_show_what_they_predict(tmp_path: Path, pose: str) -> None:
+    params: dict[str, Any] = yaml.safe_load(composed([f"pose={pose}"]))
     clip, poses = torch.zeros(2, 3, 4, 56, 56), torch.rand(2, 16, 17, 3)
     views = Views(clip, clip, poses, poses, torch.empty(0), torch.empty(0))
     widths = []

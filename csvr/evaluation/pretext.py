@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from csvr.data.augment import centre_crop, hold_missing, normalise_poses, to_unit
 from csvr.data.batches import Features, uniform_starts
 from csvr.evaluation.features import BATCH
 from csvr.generation.tganv2 import real_pyramid
+from csvr.pose import quality
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.views import Views
 
@@ -35,10 +40,15 @@ def psnr(generated: Tensor, real: Tensor) -> Tensor:
     return 10 * torch.log10(4 / error)
 
 
-def joint_errors(predicted: Tensor, target: Tensor) -> Tensor:
-    """Distances of predicted joints (N, T', K, 2) from the visible ones of `target` (N, T', K, 3): (visible,)."""
-    distances: Tensor = torch.linalg.vector_norm(predicted - target[..., :2], dim=-1)
-    return distances[target[..., 2] > 0]
+def pose_guesses(views: Views) -> dict[str, Tensor]:
+    """What one would say of the future without any network: x, y (N, T', K, 2) by name.
+
+    "repeat": the last pose, a missing joint where it was last seen. "velocity": each joint goes on as from the last
+    pose but one to the last.
+    """
+    last, before = views.poses[:, -1:, :, :2], views.poses[:, -2:-1, :, :2]
+    steps = torch.arange(1, views.future_poses.shape[1] + 1)[:, None, None]
+    return {"repeat": last.expand_as(views.future_poses[..., :2]), "velocity": last + steps * (last - before)}
 
 
 @torch.inference_mode()
@@ -51,35 +61,34 @@ def pretext_quality(model: CSVR, features: Features, videos: list[str]) -> dict[
         videos: Names; of each the middle clip counts.
 
     Returns:
-        `pose`: mean distance of predicted future joints from the estimated ones (`mpjpe`, in halves of the longer side
-        of the person's box during the clip), beside that of the last pose repeated (`mpjpe_repeat`) and of constant
-        velocity (`mpjpe_velocity`). `generation`: PSNR in dB of the reconstructed clip (`psnr_clip`) and of the
-        predicted future (`psnr_future`) at the generators' resolution, beside that of the last frame repeated
-        (`psnr_repeat`).
+        `pose`: of the predicted future joints beside the estimated ones (`csvr.pose.quality.future_errors`) the mean
+        distance (`mpjpe`, in halves of the longer side of the person's box during the clip), PCK (`pck@0.1`) and `oks`;
+        and each of the last pose repeated (`mpjpe_repeat`, …) and of constant velocity (`mpjpe_velocity`, …). What has
+        no visible joint to be measured on is left out. `generation`: PSNR in dB of the reconstructed clip
+        (`psnr_clip`) and of the predicted future (`psnr_future`) at the generators' resolution, beside that of the last
+        frame repeated (`psnr_repeat`).
     """
-    found: dict[str, dict[str, list[Tensor]]] = {}
+    found: dict[str, dict[str, list[NDArray[np.floating[Any]]]]] = {}
     for first in range(0, len(videos), BATCH):
         views = centre_views(features, videos[first : first + BATCH])
         maps = model.encoders(views.clip, views.poses)
         if model.pose is not None:
-            last, before = views.poses[:, -1:, :, :2], views.poses[:, -2:-1, :, :2]
-            steps = torch.arange(1, views.future_poses.shape[1] + 1)[:, None, None]
-            guesses = {
-                "mpjpe": model.pose.decoder(maps["f_d"], views.poses),
-                "mpjpe_repeat": last.expand_as(views.future_poses[..., :2]),
-                "mpjpe_velocity": last + steps * (last - before),
-            }
-            for name, guess in guesses.items():
-                found.setdefault("pose", {}).setdefault(name, []).append(joint_errors(guess, views.future_poses))
+            guesses = {"": model.pose.predict(maps["f_d"], views.poses)}
+            guesses |= {f"_{name}": guess for name, guess in pose_guesses(views).items()}
+            target, past = views.future_poses.numpy(), views.poses.numpy()
+            for suffix, guess in guesses.items():
+                for name, values in quality.future_errors(guess.numpy(), target, past).items():
+                    found.setdefault("pose", {}).setdefault(f"{name}{suffix}", []).append(values)
         if model.video is not None:
             kept = found.setdefault("generation", {})
             for name, generator in model.video.generators.items():
                 fake = generator(maps.get("f_i", maps["f_s"]))
                 (real,) = real_pyramid(getattr(views, name), model.video.sizes[-1:], fake.frames)
-                kept.setdefault(f"psnr_{name}", []).append(psnr(fake.clips[0], real))
+                kept.setdefault(f"psnr_{name}", []).append(psnr(fake.clips[0], real).numpy())
             (shown,) = real_pyramid(views.clip, model.video.sizes[-1:], fake.frames)
-            kept.setdefault("psnr_repeat", []).append(psnr(shown[:, :, -1:].expand_as(real), real))
+            kept.setdefault("psnr_repeat", []).append(psnr(shown[:, :, -1:].expand_as(real), real).numpy())
+    joined = {branch: {name: np.concatenate(p) for name, p in kinds.items()} for branch, kinds in found.items()}
     return {
-        branch: {name: round(float(torch.cat(parts).mean()), 6) for name, parts in kinds.items()}
-        for branch, kinds in found.items()
+        branch: {name: round(float(values.mean()), 6) for name, values in kinds.items() if len(values)}
+        for branch, kinds in joined.items()
     }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 MODES: Final = ("adain_mask", "adain", "mask", "concat", "add")
 TIMES: Final = ("static", "motion")
+SPACES: Final = ("mean", "map")
 
 
 def instance_normalise(features: Tensor, eps: float = 1e-5) -> Tensor:
@@ -31,7 +32,7 @@ class IntegrationLayer(nn.Module):
         f_i = M · D + (1 − M) · f_s
 
     γ and β are linear in f_d (1×1×1 convolutions). A time axis of f_d is interpolated to that of f_i, so they vary
-    over time; without a spatial axis they are constant over space.
+    over time. They are constant over space, unless f_d has a map that is aligned with f_s (`space`).
 
     Scales. Averaged over the map, f̄_s is 0, so the pooled f_i carries motion through β alone and context through
     (1 − M)·f_s alone. Raw features would let the one with the larger spread between clips drown the other. Hence, by
@@ -51,9 +52,11 @@ class IntegrationLayer(nn.Module):
         normalize_static: Standardise the f_s that enters the blend, the concatenation or the sum.
         time: Time steps of f_i. "static": those of f_s. "motion": those of f_d if it has more; f_s is interpolated to
             them, so that what f_d knows of each moment reaches the generators.
+        space: What is made of an f_d with spatial axes. "mean": averaged over them, since maps of poses are centred on
+            the person wherever that is in the image. "map": interpolated to f_s's, for an f_d of the image itself.
 
     Raises:
-        ValueError: Unknown mode or time.
+        ValueError: Unknown mode, time or space.
     """
 
     def __init__(
@@ -66,13 +69,16 @@ class IntegrationLayer(nn.Module):
         normalize_motion: bool = True,
         normalize_static: bool = True,
         time: str = "static",
+        space: str = "mean",
     ) -> None:
         super().__init__()
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
         if time not in TIMES:
             raise ValueError(f"time must be one of {', '.join(TIMES)}, not {time!r}")
-        self.mode, self.time = mode, time
+        if space not in SPACES:
+            raise ValueError(f"space must be one of {', '.join(SPACES)}, not {space!r}")
+        self.mode, self.time, self.space = mode, time, space
         self.motion_norm = nn.BatchNorm3d(motion_channels, affine=False) if normalize_motion else nn.Identity()
         self.static_norm = nn.BatchNorm3d(channels, affine=False) if normalize_static else nn.Identity()
         self.gamma = _linear(motion_channels, channels) if mode in ("adain_mask", "adain") else None
@@ -101,6 +107,8 @@ class IntegrationLayer(nn.Module):
             raise ValueError(f"f_s must be 5-D and f_d 2-, 3- or 5-D, not {static.ndim}-D and {motion.ndim}-D")
         if motion.ndim < 5:
             motion = motion.reshape(*motion.shape[:2], -1, 1, 1)
+        elif self.space == "mean":
+            motion = motion.mean((3, 4), keepdim=True)
         if self.time == "motion" and motion.shape[2] > static.shape[2]:
             size = (motion.shape[2], *static.shape[3:])
             static = F.interpolate(static, size=size, mode="trilinear", align_corners=False)

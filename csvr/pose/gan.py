@@ -1,8 +1,8 @@
-"""Conditional GAN of the pose branch: past poses → dynamic feature f_d → future poses.
+"""Conditional GAN of the pose branch on coordinates: past poses → dynamic feature f_d → future poses.
 
-Poses are coordinates (N, T, K, 3) = x, y, confidence; x and y are centred and scaled by the caller, a missing joint
-is (0, 0, 0). CSVR does not publish these networks: the GAN conditions by concatenating past and future on the time
-axis, as HP-GAN (Barsoum et al. 2018).
+Poses are (N, T, K, 3) = x, y, confidence; x and y are centred and scaled by the caller, a missing joint has confidence
+0. CSVR does not publish these networks: the GAN conditions by concatenating past and future on the time axis, as
+HP-GAN (Barsoum et al. 2018). csvr/pose/heatmaps.py has the same GAN on heat maps, with the same methods.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+from csvr.pose.gan_losses import pose_reconstruction
 
 
 class TemporalBlock(nn.Module):
@@ -62,55 +64,10 @@ class PoseEncoder(nn.Module):
         return features
 
 
-class HeatmapPoseEncoder(nn.Module):
-    """3D convolutions over joint heat maps (input as PoseConv3D, Duan et al. 2022); f_d keeps a spatial layout.
-
-    Args:
-        keypoints: Joints K of a pose.
-        width: Channels of the stem; the middle has twice as many.
-        out_channels: Channels of f_d.
-    """
-
-    def __init__(self, keypoints: int = 17, width: int = 32, out_channels: int = 64) -> None:
-        super().__init__()
-        self.out_channels = out_channels
-        layers: list[nn.Module] = []
-        sizes = (keypoints, width, 2 * width, out_channels)
-        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-            convolution = nn.Conv3d(inputs, outputs, 3, stride=(min(i, 1) + 1, 2, 2), padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm3d(outputs), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, heatmaps: Tensor) -> Tensor:
-        """(N, K, T, H, W) → f_d (N, out_channels, ⌈T/4⌉, ⌈H/8⌉, ⌈W/8⌉), not negative."""
-        features: Tensor = self.layers(heatmaps)
-        return features
-
-
-def render_heatmaps(poses: Tensor, size: tuple[int, int], sigma: float, extent: float = 1.0) -> Tensor:
-    """One Gaussian a joint, peak = confidence (PoseConv3D, Duan et al. 2022).
-
-    Args:
-        poses: (N, T, K, 3), x to the right and y down; −extent and +extent are the outer edges of the image.
-        size: Height and width in pixels.
-        sigma: Standard deviation in pixels, above 0.
-        extent: Half width of the rendered square in units of the coordinates.
-
-    Returns:
-        (N, K, T, H, W) in [0, 1] for confidences in [0, 1]; zeros for a missing joint.
-
-    Raises:
-        ValueError: sigma or extent not above 0.
-    """
-    if not (sigma > 0 and extent > 0):
-        raise ValueError(f"sigma and extent must be above 0, not {sigma} and {extent}")
-    joints = poses.transpose(1, 2)
-    profiles = []
-    for axis, pixels in ((1, size[0]), (0, size[1])):
-        centre = (joints[..., axis, None] / extent + 1) * pixels / 2 - 0.5
-        grid = torch.arange(pixels, device=poses.device, dtype=poses.dtype)
-        profiles.append(torch.exp(-((grid - centre) ** 2) / (2 * sigma**2)))
-    return joints[..., 2, None, None] * profiles[0][..., :, None] * profiles[1][..., None, :]
+def draw_noise(like: Tensor, channels: int, training: bool) -> Tensor:
+    """(N, channels) of N(0, 1) in training, and zeros in evaluation; N, device and type are those of `like`."""
+    noise = like.new_zeros(len(like), channels)
+    return torch.randn_like(noise) if training else noise
 
 
 def last_seen(poses: Tensor) -> Tensor:
@@ -128,9 +85,9 @@ def last_seen(poses: Tensor) -> Tensor:
 class PoseDecoder(nn.Module):
     """Future poses from f_d and noise, as displacements from where each joint was last seen.
 
-    f_d is averaged over space (if any) and resampled to `steps` time steps; one linear layer maps all of them and
-    the noise to a quarter of the future's length (past and future steps do not correspond one to one), from where
-    temporal convolutions lead up to single frames.
+    f_d is resampled to `steps` time steps; one linear layer maps all of them and the noise to a quarter of the
+    future's length (past and future steps do not correspond one to one), from where temporal convolutions lead up to
+    single frames.
 
     Args:
         in_channels: Channels of f_d.
@@ -139,6 +96,7 @@ class PoseDecoder(nn.Module):
         keypoints: Joints K of a pose.
         width: Channels inside.
         steps: Time steps of f_d that are kept.
+        error: Kind of `pose_reconstruction` that `distance` is.
     """
 
     def __init__(
@@ -149,8 +107,10 @@ class PoseDecoder(nn.Module):
         keypoints: int = 17,
         width: int = 64,
         steps: int = 4,
+        error: str = "smooth_l1",
     ) -> None:
         super().__init__()
+        self.error = error
         self.future, self.noise_channels, self.keypoints, self.width, self.steps = (
             future,
             noise_channels,
@@ -174,7 +134,7 @@ class PoseDecoder(nn.Module):
         """Predict.
 
         Args:
-            features: f_d (N, in_channels, t) or (N, in_channels, t, h, w).
+            features: f_d (N, in_channels, t).
             poses: Past poses (N, T, K, 3), used for the last seen positions only.
             noise: (N, Z); None draws from N(0, 1) in training and takes zeros in evaluation.
 
@@ -182,30 +142,24 @@ class PoseDecoder(nn.Module):
             Future x, y (N, future, K, 2), for every joint.
         """
         n = len(features)
-        features = F.adaptive_avg_pool1d(features.flatten(3).mean(3) if features.ndim == 5 else features, self.steps)
-        if noise is None:
-            noise = features.new_zeros(n, self.noise_channels)
-            noise = torch.randn_like(noise) if self.training else noise
+        features = F.adaptive_avg_pool1d(features, self.steps)
+        noise = draw_noise(features, self.noise_channels, self.training) if noise is None else noise
         start = self.start(torch.cat([features.flatten(1), noise], 1)).view(n, self.width, -1)
         moves = self.layers(start)[..., : self.future].transpose(1, 2).view(n, self.future, self.keypoints, 2)
         future: Tensor = last_seen(poses)[:, None] + moves
         return future
 
+    def target(self, future: Tensor) -> Tensor:
+        """What the prediction is to be: (N, future, K, 3) → x, y (N, future, K, 2), meaningless where not visible."""
+        return future[..., :2]
 
-class PoseGenerator(nn.Module):
-    """Encoder and decoder; the encoder's output is f_d."""
+    def distance(self, predicted: Tensor, target: Tensor, visible: Tensor) -> Tensor:
+        """Reconstruction loss of a prediction (`pose_reconstruction`); `visible` (N, future, K) is bool."""
+        return pose_reconstruction(predicted, target, visible, self.error)
 
-    def __init__(self, encoder: nn.Module, decoder: PoseDecoder) -> None:
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-
-    def forward(
-        self, poses: Tensor, noise: Tensor | None = None, heatmaps: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Past poses (N, T, K, 3), noise as in the decoder, for a heat-map encoder also the heat maps of the poses
-        → future x, y (N, future, K, 2) and f_d."""
-        features = self.encoder(poses if heatmaps is None else heatmaps)
-        return self.decoder(features, poses, noise), features
+    def coordinates(self, predicted: Tensor, poses: Tensor) -> Tensor:
+        """x, y (N, future, K, 2) of a prediction: itself."""
+        return predicted
 
 
 class PoseDiscriminator(nn.Module):
@@ -229,7 +183,11 @@ class PoseDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, spectral_norm(head) if spectral else head)
 
     def forward(self, past: Tensor, future: Tensor, visible: Tensor) -> Tensor:
-        """Judge.
+        """Logits (N, ⌈(T + T_future)/4⌉) of a past and a future; arguments as for `join`."""
+        return self.judge(self.join(past, future, visible))
+
+    def join(self, past: Tensor, future: Tensor, visible: Tensor) -> Tensor:
+        """Past and future on one time axis, as `judge` takes them.
 
         Args:
             past: (N, T, K, 3).
@@ -238,9 +196,12 @@ class PoseDiscriminator(nn.Module):
                 predicted futures alike; otherwise the zeros of missing joints alone would betray the real ones.
 
         Returns:
-            Logits (N, ⌈(T + T_future)/4⌉).
+            (N, T + T_future, K, 3).
         """
         confidence = visible.to(future.dtype)[..., None]
-        poses = torch.cat([past, torch.cat([future * (confidence > 0), confidence], 3)], 1)
-        logits: Tensor = self.layers(poses.flatten(2).transpose(1, 2))
+        return torch.cat([past, torch.cat([future * (confidence > 0), confidence], 3)], 1)
+
+    def judge(self, joined: Tensor) -> Tensor:
+        """(N, T + T_future, K, 3) → logits (N, ⌈(T + T_future)/4⌉)."""
+        logits: Tensor = self.layers(joined.flatten(2).transpose(1, 2))
         return logits[:, 0]

@@ -1,8 +1,9 @@
-"""How far predicted poses are from true ones: PCK, OKS, MPJPE and the detection rate.
+"""How far estimated poses are from true ones, and predicted ones from estimated ones: PCK, OKS, MPJPE.
 
-Shapes: N poses (frames, or frames × horizons flattened) of K = 17 COCO keypoints. A predicted keypoint with
+Shapes: N poses (frames, or frames × horizons flattened) of K = 17 COCO keypoints. An estimated keypoint with
 confidence 0 is missing and counts as wrong in PCK and as 0 in OKS; MPJPE is over the keypoints that are there, so
-read it beside `found`. Formulas checked against hand-computed cases and loops in tests/pose/test_quality.py.
+read it beside `found`. A predicted pose (`future_errors`) has all keypoints, but is scored on those only which were
+estimated in the future. Formulas checked against hand-computed cases and loops in tests/pose/test_quality.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from csvr.pose.skeleton import KEYPOINTS, OKS_SIGMAS
 
 Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
+BOX_SHARE = 0.53
+"""Of a box around keypoints, how much COCO's customary stand-in takes for a person's area."""
+ALPHA = 0.1
+"""PCK's tolerance of predicted poses."""
 
 
 def boxes(truth: Floats) -> NDArray[np.float64]:
@@ -48,14 +53,18 @@ def correct(predicted: Floats, truth: Floats, present: Mask, alpha: float) -> Ma
 def oks(predicted: Floats, truth: Floats, present: Mask) -> NDArray[np.float64]:
     """COCO's object keypoint similarity of each pose: (N, 17, 2), (N, 17, 2), (N, 17) → (N,), between 0 and 1.
 
-    The mean over keypoints of exp(-d² / (2 s² (2 σ)²)), with s² the person's area. Rendered figures have no
-    segment area: s² is 0.53 × the area of the true keypoints' box, COCO's customary stand-in. A missing keypoint
-    counts 0, as in COCO, where it lies far away at (0, 0).
+    The mean over keypoints of their `similarity`, with s² the person's area. Rendered figures have no segment area: s²
+    is 0.53 × the area of the true keypoints' box, COCO's customary stand-in. A missing keypoint counts 0, as in COCO,
+    where it lies far away at (0, 0).
     """
-    area = 0.53 * boxes(truth).prod(axis=1, keepdims=True)
+    area = BOX_SHARE * boxes(truth).prod(axis=1, keepdims=True)
+    return np.asarray((similarity(distances(predicted, truth), area) * present).mean(axis=1))
+
+
+def similarity(distance: Floats, area: Floats) -> NDArray[np.float64]:
+    """COCO's similarity of each keypoint, exp(-d² / (2 s² (2 σ)²)): d (..., 17), s² (..., 1 or 17) → (..., 17)."""
     variance = (2 * OKS_SIGMAS) ** 2
-    similarity = np.exp(-(distances(predicted, truth) ** 2) / (2 * variance * area + np.spacing(1)))
-    return np.asarray((similarity * present).mean(axis=1))
+    return np.asarray(np.exp(-(distance**2) / (2 * variance * area + np.spacing(1))))
 
 
 def mpjpe(predicted: Floats, truth: Floats, present: Mask) -> float:
@@ -102,3 +111,37 @@ def summary(poses: Floats, truth: Floats, alphas: tuple[float, ...] = (0.05, 0.1
         result[f"pck@{alpha}"] = float(right.mean())
         result[f"pck@{alpha} by keypoint"] = dict(zip(KEYPOINTS, right.mean(axis=0).tolist(), strict=True))
     return result
+
+
+def future_errors(predicted: Floats, target: Floats, past: Floats) -> dict[str, NDArray[np.float64]]:
+    """Predicted future poses against the estimated ones, on the keypoints that were estimated.
+
+    Coordinates are those of `csvr.data.augment.normalise_poses`: the longer side of the person's box in the past is 2.
+    One scale holds for a whole clip, that of its past: a future in which few keypoints were found, or in which the
+    person turns aside, has a small box of its own, beside which every error would be large.
+
+    Args:
+        predicted: x, y, shape (N, T, 17, 2), finite.
+        target: x, y, confidence of the future, shape (N, T, 17, 3); confidence 0 = not estimated.
+        past: Likewise, shape (N, T', 17, 3).
+
+    Returns:
+        Arrays whose means are the measures, and which are empty when nothing is visible:
+        `mpjpe`: distance of each visible keypoint, (V,), in halves of the box's longer side;
+        `pck@0.1`: whether that is at most 0.1 × the longer side, 0 or 1, (V,);
+        `oks`: mean similarity of the visible keypoints of each pose that has any, (P,), with s² = 0.53 × the area of
+        the box around the past's visible keypoints. Where that area is 0, only exact keypoints count.
+    """
+    visible, seen = target[..., 2] > 0, past[..., 2:] > 0
+    distance = distances(predicted, target[..., :2])
+    low = np.where(seen, past[..., :2], np.inf).min((1, 2))
+    high = np.where(seen, past[..., :2], -np.inf).max((1, 2))
+    # Of a past without any keypoint the box is empty, not infinite.
+    area = BOX_SHARE * np.where(np.isfinite(high), high - np.where(np.isfinite(low), low, 0), 0).prod(1)
+    similar = similarity(distance, area[:, None, None])
+    count = visible.sum(2)
+    return {
+        "mpjpe": distance[visible],
+        f"pck@{ALPHA}": np.asarray(distance[visible] <= ALPHA * 2, dtype=np.float64),
+        "oks": (similar * visible).sum(2)[count > 0] / count[count > 0],
+    }

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
@@ -19,6 +20,17 @@ from csvr.pretrain.model import CSVR
 
 log = logging.getLogger(__name__)
 ACCELERATORS = ("auto", "cpu", "cuda")
+
+
+class Autocast(MixedPrecision):
+    """bf16-mixed whose inputs stay as they are: they are targets of the losses, too."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__("bf16-mixed", device)
+
+    def convert_input(self, data: Any) -> Any:
+        """Nothing is converted."""
+        return data
 
 
 def start(accelerator: str, precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
@@ -34,18 +46,20 @@ def start(accelerator: str, precision: Literal["32-true", "bf16-mixed"]) -> Fabr
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise UserError("--accelerator cuda: torch finds no GPU; take --accelerator cpu or auto")
     world, local = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    # One process is one process also inside a batch job of several tasks.
+    plugins: list[Any] = [] if world > 1 else [LightningEnvironment()]
+    plugins += [Autocast(device)] if precision == "bf16-mixed" else []
     fabric = Fabric(
-        accelerator=accelerator,
+        accelerator=device,
         devices=local,
         num_nodes=world // local,
         # Without generation nothing trains the integration layer; without adversarial loss no discriminator is run.
         strategy=DDPStrategy(find_unused_parameters=True) if world > 1 else "auto",
-        precision=precision,
-        # One process is one process also inside a batch job of several tasks.
-        plugins=None if world > 1 else LightningEnvironment(),
+        plugins=plugins,
     )
     fabric.launch()
-    if fabric.device.type == "cpu" and precision == "bf16-mixed":
+    if device == "cpu" and precision == "bf16-mixed":
         # oneDNN's 3D convolutions leave parts of bfloat16 gradients unwritten (torch 2.12, two time steps).
         torch.backends.mkldnn.set_flags(False)  # type: ignore[no-untyped-call]
         log.warning("bf16-mixed on a CPU: without oneDNN, whose gradients are wrong there, it is slow")

@@ -22,8 +22,8 @@ from csvr.generation.discriminator import VideoDiscriminator
 from csvr.generation.losses import gradient_penalty, reconstruction_loss
 from csvr.generation.tganv2 import Pyramid, VideoGenerator, real_pyramid
 from csvr.integration.layer import IntegrationLayer
-from csvr.pose.gan import PoseDecoder, PoseDiscriminator, PoseEncoder
-from csvr.pose.gan_losses import discriminator_loss, generator_loss, pose_reconstruction
+from csvr.pose.gan_losses import discriminator_loss, generator_loss, interpolate_penalty, pose_reconstruction
+from csvr.pose.networks import pose_encoder, pose_gan
 from csvr.pretrain.views import Views
 
 Params = dict[str, Any]
@@ -40,7 +40,7 @@ class Encoders(nn.Module):
     def __init__(self, model: Params, motion: bool) -> None:
         super().__init__()
         self.backbone = clip_encoder(model["backbone"])
-        self.pose = PoseEncoder(**model["pose"]["encoder"]) if motion else None
+        self.pose = pose_encoder(model["pose"]) if motion else None
         self.integration = (
             IntegrationLayer(self.backbone.out_channels, self.pose.out_channels, **model["integration"])
             if self.pose
@@ -48,7 +48,8 @@ class Encoders(nn.Module):
         )
 
     def forward(self, clip: Tensor, poses: Tensor) -> dict[str, Tensor]:
-        """Feature maps: f_s (N, C, t, h, w), and with a pose encoder f_d (N, C_d, t'), f_i (as f_s), mask M."""
+        """Feature maps: f_s (N, C, t, h, w), and with a pose encoder f_d (N, C_d, t') or, of heat maps,
+        (N, C_d, t', h', w'), f_i (as f_s), mask M."""
         maps: dict[str, Tensor] = {"f_s": self.backbone(clip)}
         if self.pose is not None and self.integration is not None:
             maps["f_d"] = self.pose(poses)
@@ -96,26 +97,40 @@ class PoseBranch(nn.Module):
     def __init__(self, model: Params, motion_channels: int, future: int) -> None:
         super().__init__()
         pose = model["pose"]
-        self.decoder = PoseDecoder(motion_channels, future, **pose["decoder"])
-        self.discriminator = PoseDiscriminator(**pose["discriminator"])
+        self.decoder, self.discriminator = pose_gan(pose, motion_channels, future)
         self.kind, self.adversarial = pose["gan"], pose["adversarial"]
-        self.reconstruction, self.error = pose["reconstruction"], pose["error"]
+        self.reconstruction, self.penalty = pose["reconstruction"], pose["penalty"]
 
     def forward(self, motion: Tensor, views: Views) -> dict[str, Tensor]:
-        """Loss of the generator, and of its discriminator on the same prediction."""
-        predicted = self.decoder(motion, views.poses, (views.noise or {}).get("pose"))
-        target, visible = views.future_poses[..., :2], views.future_poses[..., 2] > 0
-        self.discriminator.requires_grad_(False)
-        fooled = generator_loss(self.discriminator(views.poses, predicted, visible), self.kind)
-        self.discriminator.requires_grad_(True)
-        distance = pose_reconstruction(predicted, target, visible, self.error)
-        real = self.discriminator(views.poses, target, visible)
-        fake = self.discriminator(views.poses, predicted.detach(), visible)
+        """Loss of the generator, and of its discriminator on the same prediction; `pose_l1` is that of coordinates."""
+        noise = views.noise or {}
+        predicted = self.decoder(motion, views.poses, noise.get("pose")).float()
+        target, visible = self.decoder.target(views.future_poses), views.future_poses[..., 2] > 0
+        distance = self.decoder.distance(predicted, target, visible)
+        found = self.decoder.coordinates(predicted.detach(), views.poses)
+        # In full precision, for the penalty's sake (see VideoBranch).
+        with torch.autocast(motion.device.type, enabled=False):
+            self.discriminator.requires_grad_(False)
+            fooled = generator_loss(self.discriminator(views.poses, predicted, visible), self.kind)
+            self.discriminator.requires_grad_(True)
+            judge = self._judge(views.poses, target, predicted.detach(), visible, noise.get("mix"))
         return {
             "pose": self.reconstruction * distance + self.adversarial * fooled,
-            "pose_l1": pose_reconstruction(predicted.detach(), target, visible),
-            "pose_discriminator": discriminator_loss(real, fake, self.kind),
+            "pose_l1": pose_reconstruction(found, views.future_poses[..., :2], visible),
+            "pose_discriminator": judge,
         }
+
+    def predict(self, motion: Tensor, poses: Tensor) -> Tensor:
+        """Future x, y (N, future, K, 2) in the units of `poses` (N, T', K, 3), whatever the kind of the networks."""
+        return self.decoder.coordinates(self.decoder(motion, poses), poses)
+
+    def _judge(self, past: Tensor, target: Tensor, predicted: Tensor, visible: Tensor, mix: Tensor | None) -> Tensor:
+        """Discriminator loss on the real and the predicted future of one past; `mix` as in `interpolate_penalty`."""
+        real, fake = (self.discriminator.join(past, future, visible) for future in (target, predicted))
+        loss = discriminator_loss(self.discriminator.judge(real), self.discriminator.judge(fake), self.kind)
+        if self.kind == "wgan_gp":
+            loss = loss + interpolate_penalty(self.discriminator.judge, real, fake, self.penalty, mix)
+        return loss
 
 
 class VideoBranch(nn.Module):
@@ -216,11 +231,13 @@ class CSVR(nn.Module):
         return terms
 
     def noise(self, batch: int) -> dict[str, Tensor]:
-        """Draw what the generators take as noise, for a whole batch: `pose` (batch, Z), and if there is any for video
-        `clip` and `future` (clips that are generated, Z)."""
+        """Draw what is random in the networks, for a whole batch: the generators' noise, `pose` (batch, Z), `clip` and
+        `future` (clips that are generated, Z); and `mix` (batch,), where wgan_gp's penalty is taken."""
         drawn: dict[str, Tensor] = {}
         if self.pose is not None:
             drawn["pose"] = torch.randn(batch, self.pose.decoder.noise_channels)
+            if self.pose.kind == "wgan_gp":
+                drawn["mix"] = torch.rand(batch)
         if self.video is not None:
             for name in self.video.NAMES:
                 drawn[name] = torch.rand(self.futures, self.video.noise_channels) * 2 - 1

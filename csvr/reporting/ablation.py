@@ -61,13 +61,13 @@ def protocol_names(results: Results) -> dict[str, str]:
     return {protocol: names[protocol] for protocol in PROTOCOLS if protocol in used}
 
 
-def spread_text(value: Spread, wanted: int) -> str:
-    """Mean ± standard deviation in %, with n (and how many seeds are missing)."""
+def spread_text(value: Spread, wanted: int, factor: float = 100, digits: int = 1) -> str:
+    """Mean ± standard deviation times `factor` (in %), with n (and how many seeds are missing)."""
     if not value.n:
         return MISSING
     lost = f", {wanted - value.n} missing" if value.n < wanted else ""
-    std = f" ± {100 * value.std:.1f}" if math.isfinite(value.std) else ""
-    return f"{100 * value.mean:.1f}{std} ({value.n}{lost})"
+    std = f" ± {factor * value.std:.{digits}f}" if math.isfinite(value.std) else ""
+    return f"{factor * value.mean:.{digits}f}{std} ({value.n}{lost})"
 
 
 def accuracy_cells(results: Results, variant: str, protocol: str, readout: str = "all") -> list[str]:

@@ -1,4 +1,4 @@
-"""The table of the pose estimator's quality on true keypoints."""
+"""The table of poses: how good the estimated ones are, and those that the pose branch predicts of the future."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from csvr.data.index import digest
 from csvr.errors import UserError
 from csvr.files import write_text
-from csvr.reporting.ablation import environment
-from csvr.reporting.results import Expectation, require
+from csvr.pose.quality import ALPHA
+from csvr.reporting.ablation import ABSENT, environment, footer, run_rows, spread_text
+from csvr.reporting.results import Expectation, Results, require
+from csvr.reporting.statistics import spread
+
+MEASURES = {"mpjpe": "MPJPE", f"pck@{ALPHA}": f"PCK@{ALPHA}", "oks": "OKS"}
+"""Columns: keys of `csvr.evaluation.pretext`, and how they are called."""
+GUESSES = {"": "predicted", "_repeat": "last pose repeated", "_velocity": "constant velocity"}
+"""Rows of each variant: what the key of a measure ends with, and what it is of."""
+DIGITS = 3
 
 
 def read(quality: Path, expected: Expectation, index: Path | None = None) -> dict[str, Any]:
@@ -44,8 +54,29 @@ def read(quality: Path, expected: Expectation, index: Path | None = None) -> dic
     return found
 
 
-def write(quality: Path, output: Path, expected: Expectation, index: Path | None = None) -> None:
-    """Write the Markdown table of one file of `python -m csvr.pose_quality`; arguments and errors as for `read`."""
+def write(results: Results, output: Path, quality: Path | None = None, index: Path | None = None) -> None:
+    """Write the Markdown table.
+
+    Args:
+        results: All cells, for the predicted poses.
+        output: The file to write.
+        quality: The file of `python -m csvr.pose_quality` for the estimated poses; only of a generated data set there
+            is one.
+        index: The index of the data set as it is now.
+
+    Raises:
+        UserError: As `read`.
+    """
+    values = {
+        "estimated": None if quality is None else estimated(quality, results.expected, index),
+        "predicted": predicted(results) | {"footer": footer(results) | {"command": f"snakemake --cores 8 {output}"}},
+        "expected": results.expected, "videos": len(results.videos), "measures": list(MEASURES.values()),
+    }  # fmt: skip
+    write_text(output, environment().get_template("pose_quality.md.j2").render(values))
+
+
+def estimated(quality: Path, expected: Expectation, index: Path | None = None) -> dict[str, Any]:
+    """What the template shows of the estimated poses; arguments and errors as for `read`."""
     mend = f"run snakemake --cores 8 {quality} --forcerun score_poses"
     found = read(quality, expected, index)
     try:
@@ -57,7 +88,37 @@ def write(quality: Path, output: Path, expected: Expectation, index: Path | None
         values["keypoints"] = list(found["all"][f"{values['alphas'][0]} by keypoint"]) if values["alphas"] else []
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{quality}: not what csvr.pose_quality writes (key {error}); {mend}") from error
-    write_text(output, environment().get_template("pose_quality.md.j2").render(values))
+    return values
+
+
+def predicted(results: Results) -> dict[str, Any]:
+    """What the template shows of the predicted poses: rows, runs and missing cells of the variants that predict any."""
+    names = [name for name, variant in results.expected.variants.items() if predicts(variant.params)]
+    rows = [
+        {
+            "title": results.expected.variants[name].title,
+            "guess": guess,
+            "cells": [measure_text(results, name, f"{key}{suffix}") for key in MEASURES],
+        }
+        for name in names
+        for suffix, guess in GUESSES.items()
+    ]
+    missing = [f"{name} seed {seed}" for name, seed in results.missing() if name in names]
+    return {"rows": rows, "missing": missing, "runs": [row for row in run_rows(results) if row["name"] in names]}
+
+
+def predicts(params: dict[str, Any]) -> bool:
+    """Whether a variant with these parameters has a pose branch that is trained."""
+    return bool(params["sigma_p"] and params["pretrain"]["steps"])
+
+
+def measure_text(results: Results, variant: str, key: str) -> str:
+    """A measure of the predicted poses, mean ± standard deviation; a dash if no joint was visible to be measured."""
+    cells = [cell for seed in results.expected.seeds if (cell := results.cells.get((variant, seed)))]
+    values = [cell["pretext"]["pose"][key] for cell in cells if key in cell["pretext"].get("pose", {})]
+    if cells and not values:
+        return ABSENT
+    return spread_text(spread(np.array(values)), len(results.expected.seeds), 1, DIGITS)
 
 
 def undetected(by_video: dict[str, dict[str, Any]]) -> list[str]:

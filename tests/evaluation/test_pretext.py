@@ -1,5 +1,6 @@
 """Quality of predictions, on videos whose future is known."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +11,10 @@ import torch.nn.functional as F
 
 from csvr.data import shards
 from csvr.data.batches import ClipShape, Features
-from csvr.evaluation.pretext import centre_views, joint_errors, pretext_quality, psnr
+from csvr.evaluation.pretext import centre_views, pose_guesses, pretext_quality, psnr
 from csvr.generation.tganv2 import Pyramid
+from csvr.pretrain.model import CSVR
+from tests.pretrain.test_loop import with_pose
 
 SHAPE = ClipShape(frames=4, stride=2, crop=32, iframe_window=8, iframe_inside=True)
 
@@ -34,13 +37,20 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Features:
     return Features([folder / "clips"], [folder / "poses"], [], SHAPE)
 
 
-def test_psnr_and_joint_errors_equal_their_formulas() -> None:
+def test_psnr_equals_its_formula() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.uniform(-1, 1, (2, 3, 3, 2, 4, 4))
     expected = [10 * np.log10(2**2 / np.mean((x - y) ** 2)) for x, y in zip(a, b, strict=True)]
     np.testing.assert_allclose(psnr(torch.from_numpy(a), torch.from_numpy(b)), expected)
-    target = torch.tensor([[[[3.0, 4.0, 1.0], [9.0, 9.0, 0.0]]]])
-    assert joint_errors(torch.zeros(1, 1, 2, 2), target).tolist() == [5.0]
+
+
+def test_guesses_by_hand(features: Features) -> None:
+    views = centre_views(features, ["moving"])
+    guesses = {name: guess[0, :, 3] for name, guess in pose_guesses(views).items()}
+    a, b = views.poses[0, -2:, 3, :2]
+    for t in range(8):
+        torch.testing.assert_close(guesses["repeat"][t], b)
+        torch.testing.assert_close(guesses["velocity"][t], b + (t + 1) * (b - a))
 
 
 def test_views_are_the_middle_of_each_video(features: Features) -> None:
@@ -57,12 +67,18 @@ def test_baselines_are_perfect_where_they_must_be_and_the_networks_are_scored(fe
 
     model: Any = SimpleNamespace(
         encoders=lambda clip, poses: {"f_s": clip, "f_d": poses},
-        pose=SimpleNamespace(decoder=lambda motion, poses: poses[..., :2]),
+        pose=SimpleNamespace(predict=lambda motion, poses: poses[..., :2]),
         video=SimpleNamespace(generators={"clip": generate, "future": generate}, sizes=[8, 16]),
     )
     still = pretext_quality(model, features, ["still"])
     moving = pretext_quality(model, features, ["moving"])
-    assert still["pose"] == pytest.approx({"mpjpe": 0, "mpjpe_repeat": 0, "mpjpe_velocity": 0}, abs=1e-5)
+    perfect = {"mpjpe": 0, "pck@0.1": 1, "oks": 1}
+    everyone = {f"{name}{guess}": x for guess in ("", "_repeat", "_velocity") for name, x in perfect.items()}
+    assert still["pose"] == pytest.approx(everyone, abs=1e-5)
+    assert list(moving["pose"]) == list(everyone)
+    for name, best in perfect.items():
+        assert moving["pose"][f"{name}_velocity"] == pytest.approx(best, abs=1e-5)
+    assert moving["pose"]["pck@0.1_repeat"] < 1 and moving["pose"]["oks"] < moving["pose"]["oks_repeat"] < 1
     assert moving["pose"]["mpjpe_velocity"] == pytest.approx(0, abs=1e-5)
     # Frame k of the past lies 8 frames before frame k of the future, the last one 1 … 8: 4.5 on average.
     assert moving["pose"]["mpjpe"] / moving["pose"]["mpjpe_repeat"] == pytest.approx(8 / 4.5, rel=1e-4)
@@ -74,3 +90,25 @@ def test_baselines_are_perfect_where_they_must_be_and_the_networks_are_scored(fe
     )
     model.pose = model.video = None
     assert pretext_quality(model, features, ["still"]) == {}
+
+
+@pytest.mark.parametrize("kind", ["coordinates", "heatmaps"])
+def test_networks_of_both_kinds_are_scored(features: Features, kind: str) -> None:
+    """Untrained, their prediction is that nobody moves; the same every time."""
+    torch.manual_seed(0)
+    model = CSVR(with_pose(kind, sigma_v=0), 8).eval()
+    first = pretext_quality(model, features, ["still", "moving"])
+    assert first == pretext_quality(model, features, ["still", "moving"])
+    found = first["pose"]
+    assert found["mpjpe"] == pytest.approx(found["mpjpe_repeat"], abs=0.02)
+    assert all(np.isfinite(value) for value in found.values())
+
+
+def test_nothing_visible_is_no_number(features: Features, tmp_path: Path) -> None:
+    clips = {"v": features.clips["still"]}
+    poses = {"v": np.zeros((20, 17, 3), np.float32), "v/frame": np.arange(20, dtype=np.int32)}
+    for stem, arrays in (("clips", clips), ("poses", poses)):
+        shards.write(tmp_path / stem, arrays, {"run_id": stem})
+    nobody = Features([tmp_path / "clips"], [tmp_path / "poses"], [], SHAPE)
+    model = CSVR(with_pose("heatmaps", sigma_v=0), 8).eval()
+    assert pretext_quality(model, nobody, ["v"]) == {"pose": {}}

@@ -112,12 +112,21 @@ def test_time_resolved_motion_varies_over_time_only() -> None:
 
 
 def test_spatial_motion() -> None:
-    net = layer("add", normalize_motion=False, normalize_static=False)
+    net = layer("add", normalize_motion=False, normalize_static=False, space="map")
     static, motion = inputs(SHAPE)
     effect = (net(static, motion)[0] - static).detach().numpy()
     np.testing.assert_allclose(effect, linear(net.beta, motion.numpy()), rtol=1e-9)
     coarse = motion[..., :1, :2, :1]
     assert net(static, coarse)[0].shape == static.shape
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_maps_of_poses_are_averaged_over_space(mode: str) -> None:
+    """Wherever something is in them, and before they are standardised, so that controls can do the same."""
+    net, pooled = layer(mode, time="motion"), layer(mode, time="motion")
+    static, motion = inputs((4, 7, 5))
+    for found, expected in zip(net(static, motion), pooled(static, motion.mean((3, 4))), strict=True):
+        assert (found is None and expected is None) or torch.allclose(found, expected, atol=1e-12)
 
 
 def test_initial_state() -> None:
@@ -172,6 +181,8 @@ def test_time_of_motion() -> None:
 def test_errors() -> None:
     with pytest.raises(ValueError, match="time must be one of"):
         IntegrationLayer(C, D, time="future")
+    with pytest.raises(ValueError, match="space must be one of"):
+        IntegrationLayer(C, D, space="person")
     with pytest.raises(ValueError, match="mode must be one of"):
         IntegrationLayer(C, D, "multiply")
     static, motion = inputs()

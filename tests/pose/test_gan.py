@@ -8,16 +8,26 @@ import numpy as np
 import pytest
 import torch
 
-from csvr.pose.gan import (
-    HeatmapPoseEncoder,
-    PoseDecoder,
-    PoseDiscriminator,
-    PoseEncoder,
-    PoseGenerator,
-    last_seen,
-    render_heatmaps,
+from csvr.pose.gan import PoseDecoder, PoseDiscriminator, PoseEncoder, last_seen
+from csvr.pose.gan_losses import (
+    ADVERSARIAL,
+    discriminator_loss,
+    generator_loss,
+    interpolate_penalty,
+    pose_reconstruction,
 )
-from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, generator_loss, pose_reconstruction
+
+
+class Generator(torch.nn.Module):
+    """Encoder and decoder, one after the other."""
+
+    def __init__(self, encoder: torch.nn.Module, decoder: PoseDecoder) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, clip: torch.Tensor, noise: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.encoder(clip)
+        return self.decoder(features, clip, noise), features
 
 
 def poses(n: int = 3, frames: int = 16, seed: int = 0) -> torch.Tensor:
@@ -31,28 +41,11 @@ def poses(n: int = 3, frames: int = 16, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize(("width", "channels", "future"), [(32, 64, 16), (128, 512, 16), (8, 24, 7)])
 def test_generator_sizes(width: int, channels: int, future: int) -> None:
-    generator = PoseGenerator(PoseEncoder(17, width, channels), PoseDecoder(channels, future, noise_channels=8))
+    generator = Generator(PoseEncoder(17, width, channels), PoseDecoder(channels, future, noise_channels=8))
     predicted, features = generator(poses())
     assert predicted.shape == (3, future, 17, 2)
     assert features.shape == (3, channels, 4)
     assert generator.encoder(poses(frames=13)).shape == (3, channels, 4)
-
-
-def test_heatmap_generator_sizes() -> None:
-    clip = poses()
-    heatmaps = render_heatmaps(clip, (28, 20), 1.5)
-    generator = PoseGenerator(HeatmapPoseEncoder(17, 8, 24), PoseDecoder(24, 16))
-    predicted, features = generator(clip, heatmaps=heatmaps)
-    assert features.shape == (3, 24, 4, 4, 3)
-    assert predicted.shape == (3, 16, 17, 2)
-    with torch.device("meta"):
-        assert HeatmapPoseEncoder()(torch.empty(2, 17, 16, 112, 112)).shape == (2, 64, 4, 14, 14)
-
-
-def test_decoder_averages_space() -> None:
-    torch.manual_seed(0)
-    decoder, clip, features = PoseDecoder(6, 8).eval(), poses(), torch.randn(3, 6, 4, 2, 5)
-    torch.testing.assert_close(decoder(features, clip), decoder(features.mean((3, 4)), clip))
 
 
 def test_last_seen_by_loop() -> None:
@@ -71,7 +64,7 @@ def test_last_seen_by_loop() -> None:
 
 def test_prediction_is_a_displacement_from_the_last_seen_pose() -> None:
     torch.manual_seed(0)
-    generator = PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8)).eval()
+    generator = Generator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8)).eval()
     torch.nn.init.zeros_(generator.decoder.layers[-1].weight)
     torch.nn.init.constant_(generator.decoder.layers[-1].bias, 0.25)
     clip = poses()
@@ -79,7 +72,7 @@ def test_prediction_is_a_displacement_from_the_last_seen_pose() -> None:
     torch.testing.assert_close(generator(clip)[0], expected)
 
 
-def moved(generator: PoseGenerator) -> PoseGenerator:
+def moved(generator: Generator) -> Generator:
     """As after some training: the decoder's last layer is no longer 0."""
     torch.nn.init.normal_(generator.decoder.layers[-1].weight)
     return generator
@@ -87,24 +80,24 @@ def moved(generator: PoseGenerator) -> PoseGenerator:
 
 def test_first_prediction_is_that_nobody_moves() -> None:
     clip = poses()
-    predicted, _ = PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8))(clip)
+    predicted, _ = Generator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8))(clip)
     assert torch.equal(predicted, last_seen(clip)[:, None].expand(-1, 8, -1, -1))
 
 
 def test_noise() -> None:
     torch.manual_seed(0)
-    generator, clip = moved(PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=4))), poses()
+    generator, clip = moved(Generator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=4))), poses()
     assert not torch.equal(generator(clip)[0], generator(clip)[0])  # drawn anew in training
     generator.eval()
     assert torch.equal(generator(clip)[0], generator(clip, torch.zeros(3, 4))[0])  # zeros in evaluation
     assert not torch.equal(generator(clip)[0], generator(clip, torch.ones(3, 4))[0])
-    silent = moved(PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=0)))
+    silent = moved(Generator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8, noise_channels=0)))
     assert torch.equal(silent(clip)[0], silent(clip)[0])
 
 
 def test_gradients_reach_the_encoder_from_the_discriminator() -> None:
     torch.manual_seed(0)
-    generator, critic = moved(PoseGenerator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8))), PoseDiscriminator(17, 8)
+    generator, critic = moved(Generator(PoseEncoder(17, 8, 16), PoseDecoder(16, 8))), PoseDiscriminator(17, 8)
     clip = poses()
     generator_loss(critic(clip, generator(clip)[0], torch.ones(3, 8, 17))).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.encoder.parameters())
@@ -133,22 +126,6 @@ def test_discriminator(spectral: bool) -> None:
     assert settled == (pytest.approx([1.0] * 4, abs=0.05) if spectral else norms)
 
 
-def test_heatmaps_against_loops() -> None:
-    clip = poses(1, 2).double()
-    height, width, sigma, extent = 6, 9, 1.2, 1.5
-    heatmaps = render_heatmaps(clip, (height, width), sigma, extent)
-    assert heatmaps.shape == (1, 17, 2, height, width)
-    for t, k, row, column in np.ndindex(2, 17, height, width):
-        x, y, confidence = clip[0, t, k].tolist()
-        px = (x + extent) / (2 * extent) * width - 0.5  # the outer edges of the image are at ±extent
-        py = (y + extent) / (2 * extent) * height - 0.5
-        value = confidence * math.exp(-((column - px) ** 2 + (row - py) ** 2) / (2 * sigma**2))
-        assert heatmaps[0, k, t, row, column].item() == pytest.approx(value, rel=1e-9, abs=1e-12)
-    for sigma, extent in ((0.0, 1.0), (1.0, -1.0)):
-        with pytest.raises(ValueError, match="sigma and extent"):
-            render_heatmaps(clip, (4, 4), sigma, extent)
-
-
 def test_adversarial_losses_by_hand() -> None:
     real, fake = [0.5, -2.0, 3.0], [1.5, -0.25]
 
@@ -168,6 +145,7 @@ def test_adversarial_losses_by_hand() -> None:
             0.5 * mean([(a - 1) ** 2 for a in fake]),
         ),
         "hinge": (mean([0.5, 3.0, 0.0]) + mean([2.5, 0.75]), -0.625),
+        "wgan_gp": (0.625 - 0.5, -0.625),
     }
     assert set(expected) == set(ADVERSARIAL)
     for kind, (critic, generator) in expected.items():
@@ -181,6 +159,40 @@ def test_adversarial_losses_by_hand() -> None:
         discriminator_loss(torch.zeros(1), torch.zeros(1), "wgan")
     with pytest.raises(ValueError, match="kind must be one of"):
         generator_loss(torch.zeros(1), "wgan")
+
+
+def test_penalty_by_hand() -> None:
+    """Of a(x) = mean over two logits of w·x and of (x₀)², whose gradient is w/2 + (x₀, 0, 0)."""
+    w, share = torch.tensor([3.0, -1.0, 2.0]), torch.tensor([0.25, 1.0])
+    real, fake = torch.tensor([[1.0, 2.0, 0.0], [0.5, 0.0, 0.0]]), torch.tensor([[-1.0, 4.0, 0.0], [9.0, 9.0, 9.0]])
+
+    def judge(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x @ w, x[:, 0] ** 2], 1)
+
+    expected = 0.0
+    for n in range(2):
+        first = float(share[n]) * float(real[n, 0]) + (1 - float(share[n])) * float(fake[n, 0])
+        expected += 10 * (math.sqrt((1.5 + first) ** 2 + 0.5**2 + 1**2) - 1) ** 2 / 2
+    assert interpolate_penalty(judge, real, fake, 10.0, share).item() == pytest.approx(expected, rel=1e-6)
+    torch.manual_seed(0)
+    drawn = torch.rand(2)
+    torch.manual_seed(0)
+    assert torch.equal(
+        interpolate_penalty(judge, real, fake, 10.0), interpolate_penalty(judge, real, fake, 10.0, drawn)
+    )
+
+
+def test_penalty_trains_the_critic_and_sees_the_past() -> None:
+    torch.manual_seed(0)
+    critic, past, target = PoseDiscriminator(17, 8), poses(), poses(frames=8, seed=1)
+    visible = target[..., 2] > 0
+    real, fake = (critic.join(past, x, visible) for x in (target[..., :2], torch.zeros(3, 8, 17, 2)))
+    share = torch.full((3,), 0.5)
+    penalty = interpolate_penalty(critic.judge, real, fake, 10.0, share)
+    penalty.backward()
+    assert all(p.grad is not None for name, p in critic.named_parameters() if name.endswith("weight"))
+    other = [critic.join(past.flip(0), x, visible) for x in (target[..., :2], torch.zeros(3, 8, 17, 2))]
+    assert not torch.equal(interpolate_penalty(critic.judge, *other, 10.0, share), penalty)
 
 
 @pytest.mark.parametrize("kind", ["l1", "smooth_l1"])
@@ -214,7 +226,7 @@ def test_reconstruction_limits() -> None:
 def test_constant_speed_is_learnt() -> None:
     """A body that moves at constant speed: 60 steps must beat standing still by far."""
     torch.manual_seed(0)
-    generator = PoseGenerator(PoseEncoder(17, 16, 32), PoseDecoder(32, 8, noise_channels=0, width=32))
+    generator = Generator(PoseEncoder(17, 16, 32), PoseDecoder(32, 8, noise_channels=0, width=32))
     optimiser = torch.optim.Adam(generator.parameters(), 5e-3)
 
     def batch() -> tuple[torch.Tensor, torch.Tensor]:

@@ -96,3 +96,56 @@ def test_compare_pairs_strided_frames_with_their_truth(tmp_path) -> None:
     shards.write(tmp_path / "short.safetensors", {"v": truth[:4].astype(np.float32)}, {})
     with pytest.raises(UserError, match="frame 4"):
         compare(shards.Shards([tmp_path / "p.safetensors"]), shards.Shards([tmp_path / "short.safetensors"]))
+
+
+def test_future_errors_are_those_of_loops() -> None:
+    rng = np.random.default_rng(4)
+    past, target = rng.uniform(-1, 1, (3, 4, 17, 3)), rng.uniform(-1, 1, (3, 5, 17, 3))
+    predicted = target[..., :2] + rng.normal(0, 0.2, (3, 5, 17, 2))
+    past[..., 2], target[..., 2] = rng.random((3, 4, 17)) < 0.7, rng.random((3, 5, 17)) < 0.5
+    past[..., :2][past[..., 2] == 0] = 9  # held somewhere: no part of the box
+    target[1, 2, :, 2] = 0
+    distance, right, similar = [], [], []
+    for n in range(3):
+        seen = past[n][past[n, ..., 2] > 0]
+        area = 0.53 * (max(seen[:, 0]) - min(seen[:, 0])) * (max(seen[:, 1]) - min(seen[:, 1]))
+        for t in range(5):
+            terms = []
+            for k in range(17):
+                if target[n, t, k, 2]:
+                    d = math.dist(predicted[n, t, k], target[n, t, k, :2])
+                    distance.append(d)
+                    right.append(d <= 0.2)
+                    terms.append(math.exp(-(d**2) / (2 * area * (2 * OKS_SIGMAS[k]) ** 2)))
+            if terms:
+                similar.append(sum(terms) / len(terms))
+    found = quality.future_errors(predicted, target, past)
+    assert 0 < sum(right) < len(right) and len(similar) == 3 * 5 - 1
+    np.testing.assert_allclose(found["mpjpe"], distance)
+    np.testing.assert_array_equal(found["pck@0.1"], right)
+    np.testing.assert_allclose(found["oks"], similar, rtol=1e-9)
+
+
+def test_future_errors_by_hand() -> None:
+    """A box of 1 × 2: area 1.06; a nose 0.2 off is just right, one 0.21 off is not."""
+    past, target = np.zeros((2, 1, 17, 3)), np.zeros((2, 1, 17, 3))
+    past[:, 0, 0], past[:, 0, 1] = (-0.5, -1, 1), (0.5, 1, 0.3)
+    target[:, 0, 0] = (0, 0, 0.5)
+    predicted = np.full((2, 1, 17, 2), 7.0)  # nobody asks for the hidden ones
+    predicted[:, 0, 0] = ((0.2, 0), (0, 0.21))
+    found = quality.future_errors(predicted, target, past)
+    assert found["mpjpe"].tolist() == pytest.approx([0.2, 0.21]) and found["pck@0.1"].tolist() == [1, 0]
+    nose = 2 * 1.06 * (2 * 0.026) ** 2
+    assert found["oks"].tolist() == pytest.approx([math.exp(-(0.2**2) / nose), math.exp(-(0.21**2) / nose)])
+
+
+@pytest.mark.filterwarnings("error")
+def test_future_errors_of_nobody_and_of_one_joint() -> None:
+    nobody = np.zeros((2, 3, 17, 3))
+    found = quality.future_errors(np.ones((2, 3, 17, 2)), nobody, nobody)
+    assert {name: len(values) for name, values in found.items()} == {"mpjpe": 0, "pck@0.1": 0, "oks": 0}
+    one = nobody.copy()
+    one[:, :, 3, 2] = 1  # a box of no size
+    predicted = np.zeros((2, 3, 17, 2))
+    predicted[1] = 0.1
+    assert quality.future_errors(predicted, one, one)["oks"].tolist() == [1, 1, 1, 0, 0, 0]

@@ -10,6 +10,21 @@ from csvr.data import shards
 VIDEOS = [f"v{k}" for k in range(6)]
 SHAPE = {"frames": 4, "stride": 2, "crop": 28, "iframe_window": 8, "iframe_inside": True}
 
+COMMON = {
+    "encoder": {"width": 8, "out_channels": 8}, "decoder": {"noise_channels": 2, "width": 8},
+    "discriminator": {"width": 4}, "gan": "nonsaturating", "penalty": 10.0, "adversarial": 0.1, "reconstruction": 1.0,
+}  # fmt: skip
+CANVAS = {"size": 16, "sigma": 1.0, "extent": 1.5, "stride": 2}
+POSE: dict[str, dict[str, Any]] = {
+    "coordinates": COMMON | {"kind": "coordinates", "error": "smooth_l1"},
+    "heatmaps": COMMON | {"kind": "heatmaps", "heatmaps": CANVAS},
+}
+
+
+def with_pose(kind: str, pose: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """The same with pose networks of this kind, and `pose` changed of their parameters."""
+    return params(model=params()["model"] | {"pose": POSE[kind] | (pose or {})}, **changes)
+
 
 def params(**changes: Any) -> dict[str, Any]:
     """Parameters of a very small CSVR."""
@@ -20,11 +35,7 @@ def params(**changes: Any) -> dict[str, Any]:
         },
         "model": {
             "backbone": {"width": 4, "blocks": [1, 1], "stem_stride": [2, 2, 2]},
-            "pose": {
-                "encoder": {"width": 8, "out_channels": 8}, "decoder": {"noise_channels": 2, "width": 8},
-                "discriminator": {"width": 4}, "gan": "nonsaturating", "adversarial": 0.1, "reconstruction": 1.0,
-                "error": "smooth_l1",
-            },
+            "pose": POSE["coordinates"],
             "context": {
                 "iframe": {"width": 4, "blocks": [1]}, "head": {"hidden": 8, "out_channels": 8},
                 "temperature": 0.1, "symmetric": True,

@@ -12,12 +12,15 @@ from safetensors.torch import load_file
 from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
 from csvr.files import params_sha256
+from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, interpolate_penalty
+from csvr.pose.heatmaps import HeatmapEncoder
+from csvr.pose.networks import KINDS
 from csvr.pretrain import loop
 from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.launch import start
 from csvr.pretrain.model import CSVR
 
-from .small import SHAPE, VIDEOS, params, write_features
+from .small import POSE, SHAPE, VIDEOS, params, with_pose, write_features
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +53,16 @@ def weights(model: CSVR) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def test_same_seed_same_result_and_resume_changes_nothing(features: Features, tmp_path: Path) -> None:
-    whole, history = run(features, tmp_path / "a", params())
-    again, _ = run(features, tmp_path / "b", params())
-    run(features, tmp_path / "c", params(), stop_at=5)
+@pytest.mark.parametrize(("kind", "gan"), [("coordinates", "nonsaturating"), ("heatmaps", "wgan_gp")])
+def test_same_seed_same_result_and_resume_changes_nothing(
+    features: Features, tmp_path: Path, kind: str, gan: str
+) -> None:
+    p = with_pose(kind, {"gan": gan})
+    whole, history = run(features, tmp_path / "a", p)
+    again, _ = run(features, tmp_path / "b", p)
+    run(features, tmp_path / "c", p, stop_at=5)
     assert (tmp_path / "c").exists()  # state of step 4
-    resumed, resumed_history = run(features, tmp_path / "c", params())
+    resumed, resumed_history = run(features, tmp_path / "c", p)
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(again)[name]), name
         assert torch.equal(value, weights(resumed)[name]), name
@@ -201,8 +208,10 @@ def test_the_loss_is_the_weighted_sum(features: Features) -> None:
     torch.testing.assert_close(terms["loss"], expected)
 
 
-def test_each_loss_reaches_its_own_networks_only(features: Features) -> None:
-    p = params()
+@pytest.mark.parametrize("gan", ADVERSARIAL)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_loss_reaches_its_own_networks_only(features: Features, kind: str, gan: str) -> None:
+    p = with_pose(kind, {"gan": gan})
     model = CSVR(p, 8)
     terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, model.futures), 0)
     terms["loss"].backward(retain_graph=True)
@@ -212,6 +221,69 @@ def test_each_loss_reaches_its_own_networks_only(features: Features) -> None:
     terms["discriminator"].backward()
     assert all(q.grad is None for q in model.generators())
     assert all(q.grad is not None for q in model.discriminators())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_are_poses_whatever_the_kind(features: Features, kind: str) -> None:
+    p = with_pose(kind)
+    torch.manual_seed(3)
+    model = CSVR(p, 8)
+    views = loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, 0)
+    assert model.pose is not None
+    torch.nn.init.normal_(model.pose.decoder.layers[-1].weight)
+    predicted = model.pose.predict(model.encoders(views.clip, views.poses)["f_d"], views.poses)
+    assert predicted.shape == views.future_poses[..., :2].shape
+    model.eval()
+    maps = model.encoders(views.clip, views.poses)
+    assert torch.equal(model.pose.predict(maps["f_d"], views.poses), model.pose.predict(maps["f_d"], views.poses))
+    assert maps["f_i"].shape == maps["f_s"].shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hidden_joints_change_no_loss(features: Features, kind: str) -> None:
+    """Of the future, wherever a missing joint is said to be."""
+    p = with_pose(kind)
+    terms = []
+    for elsewhere in (0.0, 0.7):
+        torch.manual_seed(3)
+        model = CSVR(p, 8)
+        assert model.pose is not None
+        torch.nn.init.normal_(model.pose.decoder.layers[-1].weight)
+        views = loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, 0)
+        hidden = views.future_poses[..., 2:] == 0
+        assert hidden.any()
+        views.future_poses[..., :2] += elsewhere * hidden
+        terms.append(model.pose(model.encoders(views.clip, views.poses)["f_d"], views))
+    assert {name: value.item() for name, value in terms[0].items()} == {n: v.item() for n, v in terms[1].items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_critic_has_the_penalty(features: Features, kind: str) -> None:
+    p = with_pose(kind, {"gan": "wgan_gp", "penalty": 7.0})
+    torch.manual_seed(3)
+    model = CSVR(p, 8).eval()  # no noise
+    views = loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, 0)
+    pose = model.pose
+    assert pose is not None
+    motion = model.encoders(views.clip, views.poses)["f_d"]
+    torch.manual_seed(5)
+    found = pose(motion, views)["pose_discriminator"]
+    visible = views.future_poses[..., 2] > 0
+    target, fake = pose.decoder.target(views.future_poses), pose.decoder(motion, views.poses).detach()
+    real, fake = (pose.discriminator.join(views.poses, future, visible) for future in (target, fake))
+    torch.manual_seed(5)
+    critic = discriminator_loss(pose.discriminator.judge(real), pose.discriminator.judge(fake), "wgan_gp")
+    penalty = interpolate_penalty(pose.discriminator.judge, real, fake, 7.0)
+    torch.testing.assert_close(found, critic + penalty)
+    assert penalty > 0.1
+
+
+def test_unknown_kind_is_named() -> None:
+    with pytest.raises(UserError, match=r"model.pose.kind = skeletons: there are heatmaps, coordinates"):
+        CSVR(params(model=params()["model"] | {"pose": POSE["heatmaps"] | {"kind": "skeletons"}}), 8)
+    unnamed = {key: value for key, value in POSE["heatmaps"].items() if key != "kind"}
+    model = CSVR(params(model=params()["model"] | {"pose": unnamed}), 8)
+    assert isinstance(model.encoders.pose, HeatmapEncoder)
 
 
 def test_zero_steps_change_statistics_but_no_weight(features: Features, tmp_path: Path) -> None:

@@ -24,6 +24,12 @@ ACCURACY = {
     "pose_input_no_loss": (0.5, 0.7, 0.8),
     "supervised_scratch": (0.5, 0.5, 0.5),
 }
+UNTRAINED = ("random_init", "supervised_scratch")
+POSES = {
+    f"{name}{guess}": value
+    for guess, values in (("", (0.0, 0.9, 0.8)), ("_repeat", (0.4, 0.7, 0.6)), ("_velocity", (0.6, 0.5, 0.25)))
+    for name, value in zip(("mpjpe", "pck@0.1", "oks"), values, strict=True)
+}
 CODE = {name: name[0] * 64 for name in ("pretrain", "evaluate", "pose_quality")}
 FEATURES = {kind: {"params": {"short_side": 64}, "code": kind[0] * 64} for kind in ("clips", "poses", "iframes")}
 Make = Callable[..., list[Path]]
@@ -34,6 +40,7 @@ def params(variant: str) -> dict[str, Any]:
     return {
         "sigma_p": 0 if variant == "no_pose" else 1,
         "model": {"backbone": {"width": 16, "blocks": [1, 1]}},
+        "pretrain": {"steps": 0 if variant in UNTRAINED else 300},
         "evaluate": {"probe": probe, "finetune": {"per_class": 8}},
     }
 
@@ -64,7 +71,8 @@ def metrics(variant: str, seed: int) -> dict[str, Any]:
         "git": {"commit": "0123abcd", "dirty": False}, "host": {"cpu": "A CPU", "cores": 2, "hostname": "here"},
         "threads": 1, "seconds": {"pretrain": 60.0, "evaluate": 12.0},
         "videos": [f"v_{k}" for k in range(len(labels))], "labels": labels.tolist(), "classes": CLASSES,
-        "scores": scores, "pretext": {} if variant == "no_pose" else {"pose": {"mpjpe": 0.2 + 0.1 * seed}},
+        "scores": scores,
+        "pretext": {} if variant in ("no_pose", *UNTRAINED) else {"pose": POSES | {"mpjpe": 0.2 + 0.1 * seed}},
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import math
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ from csvr.generation.discriminator import VideoDiscriminator
 from csvr.generation.tganv2 import VideoGenerator
 from csvr.integration.layer import MODES, IntegrationLayer
 from csvr.pose.gan import PoseDecoder, PoseDiscriminator, PoseEncoder
+from csvr.pose.gan_losses import ADVERSARIAL
+from csvr.pose.heatmaps import Canvas, HeatmapDecoder, HeatmapDiscriminator, HeatmapEncoder
+from csvr.pose.networks import KINDS
 from csvr.pose.skeleton import KEYPOINTS
 from tests.workflow.repository import ROOT, Run, command
 
@@ -167,6 +171,7 @@ def test_every_key_is_checked() -> None:
 def test_schema_has_the_arguments_of_the_networks() -> None:
     whole = yaml.safe_load((ROOT / "workflow/schemas/params.schema.yaml").read_text())
     schema, definition = whole["properties"], whole["$defs"]["backbone"]
+    pose, decoder = whole["$defs"]["pose"], set(whole["$defs"]["pose_decoder"]["properties"])
     model = schema["model"]["properties"]
 
     def arguments(network: type, *given: str) -> set[str]:
@@ -177,13 +182,21 @@ def test_schema_has_the_arguments_of_the_networks() -> None:
             node = node["properties"][key] if key in node.get("properties", {}) else node[key]
         return set(node["properties"])
 
-    pose, generation = model["pose"], model["generation"]
+    generation = model["generation"]
     kinds = {kind["if"]["properties"]["kind"].get("const", "r3d"): kind["then"] for kind in definition["allOf"]}
     for kind, network in (("r3d", ResNet3D), ("c3d", C3D), ("s3d", S3D)):
         assert set(kinds[kind]["properties"]) - {"kind"} == arguments(network, "in_channels", "kind")
-    assert keys(pose, "encoder") == arguments(PoseEncoder, "keypoints")
-    assert keys(pose, "decoder") == arguments(PoseDecoder, "in_channels", "future", "keypoints")
-    assert keys(pose, "discriminator") == arguments(PoseDiscriminator, "keypoints")
+    coordinates, heatmaps = pose["allOf"][0]["then"], pose["allOf"][1]["then"]
+    assert keys(coordinates, "encoder") == arguments(PoseEncoder, "keypoints")
+    assert decoder == arguments(PoseDecoder, "in_channels", "future", "keypoints", "error")
+    assert keys(coordinates, "discriminator") == arguments(PoseDiscriminator, "keypoints")
+    assert keys(heatmaps, "heatmaps") == arguments(Canvas)
+    assert keys(heatmaps, "encoder") == arguments(HeatmapEncoder, "canvas", "keypoints")
+    assert decoder == arguments(HeatmapDecoder, "in_channels", "future", "canvas", "keypoints")
+    assert keys(heatmaps, "discriminator") == arguments(HeatmapDiscriminator, "canvas", "keypoints")
+    assert [part["if"]["properties"]["kind"]["const"] for part in pose["allOf"]] == ["coordinates", "heatmaps"]
+    assert set(pose["properties"]["kind"]["enum"]) == set(KINDS)
+    assert whole["$defs"]["adversarial_or_critic"]["enum"] == list(ADVERSARIAL)
     assert keys(model["context"], "iframe") == arguments(IFrameEncoder)
     assert keys(model["context"], "head") == arguments(ProjectionHead, "in_channels")
     assert keys(model, "integration") == arguments(IntegrationLayer, "channels", "motion_channels")
@@ -192,6 +205,33 @@ def test_schema_has_the_arguments_of_the_networks() -> None:
     assert set(definition["properties"]["kind"]["enum"]) == {*CONVOLUTIONS, "c3d", "s3d"}
     assert model["integration"]["properties"]["mode"]["enum"] == list(MODES)
     assert list(schema["pose_estimator"]["properties"]["keypoint_weights"]["properties"]) == list(KEYPOINTS)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "params/pose").glob("*.yaml")))
+def test_every_pose_group_is_right_everywhere(name: str) -> None:
+    assert problems(yaml.safe_load(composed([f"pose={name}", "model.pose.gan=wgan_gp"]))) == []
+    paper = problems(yaml.safe_load(composed(["+profile=paper", f"pose={name}"])))
+    assert all(line.startswith("dataset.") for line in paper)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["~model.pose.kind"], "model.pose: 'kind' is a required property"),
+        (["pose=heatmaps", "+model.pose.error=l1"], "model.pose.error = l1: there is no such parameter"),
+        (["+model.pose.heatmaps.size=56"], "model.pose.heatmaps = {'size': 56}: there is no such parameter"),
+        (["pose=heatmaps", "model.pose.heatmaps.size=50"], "model.pose.heatmaps.size: 50 is not a multiple of 8"),
+        (
+            ["pose=heatmaps", "model.pose.heatmaps.stride=3"],
+            "model.pose.heatmaps.stride = 3: must divide the poses of a clip, "
+            "clip.frames · clip.stride / pose_extraction.stride = 16",
+        ),
+        (["model.generation.gan=wgan_gp"], "model.generation.gan = wgan_gp: there is no such choice"),
+        (["model.pose.gan=wgan"], "model.pose.gan = wgan: there is no such choice; did you mean wgan_gp?"),
+    ],
+)
+def test_wrong_pose_networks_are_named(overrides: list[str], named: str) -> None:
+    assert any(named in line for line in problems(yaml.safe_load(composed(overrides))))
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "params/backbone").glob("*.yaml")))
@@ -214,6 +254,24 @@ def test_every_backbone_is_right_in_the_paper_profile(name: str) -> None:
 )
 def test_wrong_backbone_is_named(overrides: list[str], named: str) -> None:
     assert any(named in line for line in problems(yaml.safe_load(composed(overrides))))
+
+
+def test_a_whole_file_is_not_merged(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
+    """Keys of params.yaml that its groups have and the file's have not would be left over; a part of one is merged."""
+    other = tmp_path / "other.yaml"
+    overrides = "+profile=tiny", "backbone=r3d_18", "clip.frames=4", "pose=heatmaps"
+    made = command(sys.executable, COMPOSE, *overrides, "--output", other, cwd=tiny)
+    assert made.returncode == 0, made.stdout
+    whole = command("snakemake", "reports/table_models.md", "-n", "-p", "--configfile", other, cwd=tiny)
+    assert whole.returncode == 0, whole.stdout
+    (line,) = [line for line in whole.stdout.splitlines() if "csvr.models --params" in line]
+    model = json.loads(line.split("--params '")[1].split("'")[0])["model"]
+    assert model == yaml.safe_load(other.read_text())["model"]
+    assert model["pose"]["kind"] == "heatmaps" and "stem_stride" not in model["backbone"]
+    part = tmp_path / "part.yaml"
+    part.write_text("seeds: [7]")
+    done = snakemake(tiny, "-n", also=(part,))
+    assert done.returncode == 0 and "seed7" in done.stdout and "seed1" not in done.stdout
 
 
 def test_unknown_backbone_names_all() -> None:

@@ -93,10 +93,7 @@ CELLS = {name: cell(name) for name in [*VARIANTS, *GRID]}
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
 REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/figures/predictions.png"]
-REPORTS += ["reports/table_models.md"]
-if GENERATED:
-    # Only generated videos come with true keypoints to score poses against.
-    REPORTS += ["reports/table_pose_quality.md"]
+REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
 if GRID:
     REPORTS += ["reports/table_sigma.md"]
 PROVENANCE = "reports/provenance.json"
@@ -329,6 +326,7 @@ POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
 def made():
     """What each report was made of, file by file."""
     metrics, histories = cells("metrics.json"), cells("history.csv", TRAINED)
+    # Only generated videos come with true keypoints to score estimated poses against.
     quality = [POSE_QUALITY] if GENERATED else []
     reports = {path: metrics for path in (TABLE, "reports/table_ablation.csv", "reports/table_ablation.html")}
     reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
@@ -338,8 +336,7 @@ def made():
     reports |= {"reports/figures/predictions.png": cells("networks.safetensors", [DRAWN], config["seeds"][:1])}
     # From parameters alone.
     reports |= {"reports/table_models.md": []}
-    if GENERATED:
-        reports |= {"reports/table_pose_quality.md": quality}
+    reports |= {"reports/table_pose_quality.md": metrics + quality}
     if GRID:
         sweep = cells("metrics.json", GRID, config["sweep"]["seeds"])
         reports |= {path: sweep for path in ("reports/table_sigma.md", "reports/figures/sigma_sweep.png")}

@@ -214,33 +214,38 @@ rule figure_training_curves:
         """
 
 
-if GENERATED:
-
-    rule table_pose_quality:
-        input:
-            quality=POSE_QUALITY,
-            index=INDEX,
-            expected=EXPECTED,
-        output:
+rule table_pose_quality:
+    input:
+        metrics=cells("metrics.json"),
+        quality=[POSE_QUALITY] if GENERATED else [],
+        index=INDEX,
+        expected=EXPECTED,
+    output:
+        report(
             "reports/table_pose_quality.md",
-        log:
-            "logs/table_pose_quality.log",
-        benchmark:
-            "benchmarks/table_pose_quality.tsv"
-        conda:
-            "../../environment.yml"
-        threads: share(1500)
-        resources:
-            mem_mb=1500,
-        params:
-            code=code_hash("report"),
-        message:
-            "Writing the table of pose quality"
-        shell:
-            """
-            python -m csvr.report pose-quality --quality {input.quality:q} --index {input.index:q} \
-                --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
-            """
+            caption="../report/table_pose_quality.rst",
+            category="Poses",
+            labels={"what": "estimated and predicted poses", "kind": "table"},
+        ),
+    log:
+        "logs/table_pose_quality.log",
+    benchmark:
+        "benchmarks/table_pose_quality.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+        quality=f"--quality {POSE_QUALITY}" if GENERATED else "",
+    message:
+        "Writing the table of pose quality"
+    shell:
+        """
+        python -m csvr.report pose-quality --metrics {input.metrics:q} {params.quality} --index {input.index:q} \
+            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
+        """
 
 
 rule figure_predictions:

@@ -146,6 +146,7 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
 def _networks(params: dict[str, Any]) -> Iterator[str]:
     """What the networks of a variant can't be built with."""
     yield from _too_small(params["model"]["backbone"], params["clip"])
+    yield from _uneven(params)
     if params["sigma_p"] and not params["pose_input"]:
         yield f"sigma_p = {params['sigma_p']:g}: must be 0 where pose_input is false"
     generator, crop = params["model"]["generation"]["generator"], params["clip"]["crop"]
@@ -159,6 +160,17 @@ def _networks(params: dict[str, Any]) -> Iterator[str]:
         yield (
             f"clip.crop = {crop}: must be a multiple of what model.generation.generator generates, "
             f"start_size · 2^(number of channels) = {largest}"
+        )
+
+
+def _uneven(params: dict[str, Any]) -> Iterator[str]:
+    """Whether heat maps of a clip's future can't be equally far apart."""
+    pose, clip = params["model"]["pose"], params["clip"]
+    poses = math.ceil(clip["frames"] * clip["stride"] / params["pose_extraction"]["stride"])
+    if params["sigma_p"] and pose["kind"] == "heatmaps" and poses % pose["heatmaps"]["stride"]:
+        yield (
+            f"model.pose.heatmaps.stride = {pose['heatmaps']['stride']}: must divide the poses of a clip, "
+            f"clip.frames · clip.stride / pose_extraction.stride = {poses}"
         )
 
 
