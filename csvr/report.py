@@ -1,9 +1,9 @@
-"""Make one report from finished runs: python -m csvr.report {ablation,per-class,pose-quality,curves,summary,sigma} …
+"""Make one report from finished runs: python -m csvr.report {ablation,integration,per-class,…} …
 
 ablation: the table (Markdown, with .csv and .html beside it) and its figure. per-class: accuracy of each class by
 feature. pose-quality: the table of csvr.pose_quality's measurements. curves: loss terms over pretraining. sigma:
-accuracy by loss weights, table and figure. summary: all numbers as JSON, and tables to plot. Each refuses results that
-were not made as `--expect` says.
+accuracy by loss weights, table and figure. integration: accuracy by form of the integration layer. summary: all numbers
+as JSON, and tables to plot. Each refuses results that were not made as `--expect` says.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
-from csvr.reporting import ablation, ablation_figure, curves, per_class, pose_quality, sigma, summary
+from csvr.reporting import ablation, ablation_figure, curves, integration, per_class, pose_quality, sigma, summary
 from csvr.reporting.results import Expectation, Results, load
 
 
@@ -22,13 +22,13 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("ablation", "per-class", "pose-quality", "curves", "summary", "sigma"):
+    for name in ("ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration"):
         command = commands.add_parser(name, allow_abbrev=False)
         command.add_argument("--output", type=Path, required=True, help="file to write")
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
         if name != "curves":
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
-        if name in ("ablation", "per-class", "summary", "sigma"):
+        if name in ("ablation", "per-class", "summary", "sigma", "integration"):
             command.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate")
         if name in ("ablation", "sigma"):
             command.add_argument("--figure", type=Path, required=True, help="PNG file to write")
@@ -61,6 +61,8 @@ def main() -> None:
         elif args.command == "sigma":
             sigma.write(results, args.output)
             sigma.draw(results, args.figure)
+        elif args.command == "integration":
+            integration.write(results, args.output)
         elif args.command == "summary":
             quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
             summary.write(results, args.histories, quality, args.output, args.plots)

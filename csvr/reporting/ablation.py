@@ -82,10 +82,10 @@ def accuracy_cells(results: Results, variant: str, protocol: str, readout: str =
     ]
 
 
-def difference_cells(results: Results, variant: str, protocol: str) -> list[dict[str, Any]]:
-    """Variant − full a column: its text, and whether its interval excludes 0."""
+def difference_cells(results: Results, variant: str, protocol: str, readout: str = "all") -> list[dict[str, Any]]:
+    """Variant − full a column, of the same read-out: its text, and whether its interval excludes 0."""
     masks = results.masks()
-    difference = paired(results.scores(variant, protocol), results.scores(FULL, protocol))
+    difference = paired(results.scores(variant, protocol, readout), results.scores(FULL, protocol, readout))
     if variant == FULL or difference is None or not all(mask.any() for mask in masks.values()):
         return [{"text": ABSENT if variant == FULL else MISSING, "marked": False} for _ in masks]
     weights = np.stack([mean_weights(mask) for mask in masks.values()], axis=1)

@@ -105,6 +105,20 @@ def test_groups_are_those_of_the_generator() -> None:
             {"model": {"integration": {"time": "still"}}},
             "model.integration.time = still: there is no such choice",
         ),
+        (
+            {"ablations": {"integration_concat": {"set": {"model.integration.mode": "concta"}}}},
+            "ablations.integration_concat.set: model.integration.mode = concta: there is no such choice; did",
+        ),
+        (
+            {"integration": {"variants": ["integration_concta"]}},
+            "integration.variants: there is no ablation integration_concta; did you mean integration_concat?",
+        ),
+        (
+            {"integration": {"variants": ["no_pose"]}},
+            "integration.variants: no_pose sets pose_input = False, full (absent); the rows of that table",
+        ),
+        ({"integration": {"variants": ["full"]}}, "integration.variants: ['full'] should not be valid"),
+        ({"integration": {"seed": 1}}, "integration.seed = 1: there is no such parameter; did you mean seeds?"),
         ({"pose_estimator": {"blocks": [1, 1]}}, "pose_estimator.blocks: [1, 1] is too short"),
         ({"pose_estimator": {"fresh": 4000}}, "pose_estimator.fresh = 4000: at most pose_estimator.pool"),
         (

@@ -88,7 +88,9 @@ def cell(name):
 
 
 GRID = grid()
-CELLS = {name: cell(name) for name in [*VARIANTS, *GRID]}
+# Alternatives of the integration layer, and the layer that they are compared with.
+INTEGRATION = ["full", *config["integration"]["variants"]] if config["integration"]["variants"] else []
+CELLS = {name: cell(name) for name in [*VARIANTS, *GRID, *INTEGRATION]}
 
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
@@ -99,12 +101,15 @@ if GENERATED:
     REPORTS += ["reports/table_pose_quality.md"]
 if GRID:
     REPORTS += ["reports/table_sigma.md"]
+if INTEGRATION:
+    REPORTS += ["reports/table_integration.md"]
 PROVENANCE = "reports/provenance.json"
 
 
 # What all reports compare results with: the guard against stale ones.
 EXPECTED = f"results/{DATASET['name']}/expected.json"
 EXPECTED_SWEEP = f"results/{DATASET['name']}/expected_sweep.json"
+EXPECTED_INTEGRATION = f"results/{DATASET['name']}/expected_integration.json"
 INDEX = f"features/{DATASET['name']}/index.csv"
 
 
@@ -114,6 +119,7 @@ wildcard_constraints:
     variant="|".join(sorted({re.escape(Path(found).parent.name) for found in CELLS.values()})),
     weights="|".join(sorted({re.escape(Path(found).name) for found in CELLS.values()})),
     seed=r"\d+",
+    expectation="|".join(["expected", "expected_sweep", "expected_integration"]),
 
 
 def raw_state():
@@ -288,14 +294,19 @@ def made_from():
     )
 
 
-def report_params(wildcards):
-    about = {name: {key: ABLATIONS[name][key] for key in ("title", "description")} for name in VARIANTS}
-    return expectation(about, config["seeds"], TABLE)
+def about(names):
+    """Title and description of variants."""
+    return {name: {key: ABLATIONS[name][key] for key in ("title", "description")} for name in names}
 
 
-def sweep_params(wildcards):
-    about = {name: {"title": name, "description": "Loss weights of the sweep."} for name in GRID}
-    return expectation(about, config["sweep"]["seeds"], "reports/table_sigma.md")
+def expectation_params(wildcards):
+    """What the reports that read this file are to show."""
+    if wildcards.expectation == "expected_sweep":
+        points = {name: {"title": name, "description": "Loss weights of the sweep."} for name in GRID}
+        return expectation(points, config["sweep"]["seeds"], "reports/table_sigma.md")
+    if wildcards.expectation == "expected_integration":
+        return expectation(about(INTEGRATION), config["integration"]["seeds"], "reports/table_integration.md")
+    return expectation(about(VARIANTS), config["seeds"], TABLE)
 
 
 def shards(kind):
@@ -338,6 +349,8 @@ def made():
     if GRID:
         sweep = cells("metrics.json", GRID, config["sweep"]["seeds"])
         reports |= {path: sweep for path in ("reports/table_sigma.md", "reports/figures/sigma_sweep.png")}
+    if INTEGRATION:
+        reports |= {"reports/table_integration.md": cells("metrics.json", INTEGRATION, config["integration"]["seeds"])}
     return reports
 
 
@@ -347,11 +360,12 @@ def check_records():
     So it is where only some of DVC's outputs were fetched. A file whose job was killed has no record either, but a mark
     by which Snakemake makes it again.
     """
-    made = [INDEX, EXPECTED, EXPECTED_SWEEP, POSE_QUALITY, PROVENANCE, *REPORTS]
+    made = [INDEX, EXPECTED, EXPECTED_SWEEP, EXPECTED_INTEGRATION, POSE_QUALITY, PROVENANCE, *REPORTS]
     made += [f"{DATASET['root']}/dataset.json"] * GENERATED
     made += [path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)]
     for file in ("metrics.json", "networks.safetensors"):
         made += cells(file) + cells(file, GRID, config["sweep"]["seeds"])
+        made += cells(file, INTEGRATION, config["integration"]["seeds"])
     unknown = [
         path
         for path in made
