@@ -1,9 +1,10 @@
-"""Make one report from finished runs: python -m csvr.report {ablation,integration,per-class,…} …
+"""Make one report from finished runs: python -m csvr.report {ablation,integration,generation,per-class,…} …
 
-ablation: the table (Markdown, with .csv and .html beside it) and its figure. per-class: accuracy of each class by
-feature. pose-quality: the table of csvr.pose_quality's measurements. curves: loss terms over pretraining. sigma:
-accuracy by loss weights, table and figure. integration: accuracy by form of the integration layer. summary: all numbers
-as JSON, and tables to plot. Each refuses results that were not made as `--expect` says.
+ablation: the table (Markdown, with .csv and .html beside it) and its figure. integration: accuracy by form of the
+integration layer. generation: quality of generated clips. per-class: accuracy of each class by feature. pose-quality:
+the table of csvr.pose_quality's measurements. curves: loss terms over pretraining. sigma: accuracy by loss weights,
+table and figure. summary: all numbers as JSON, and tables to plot. Each refuses results that were not made as
+`--expect` says.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
-from csvr.reporting import ablation, ablation_figure, curves, integration, per_class, pose_quality, sigma, summary
+from csvr.reporting import (
+    ablation,
+    ablation_figure,
+    curves,
+    generation,
+    integration,
+    per_class,
+    pose_quality,
+    sigma,
+    summary,
+)
 from csvr.reporting.results import Expectation, Results, load
 
 
@@ -22,7 +33,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration"):
+    for name in ("ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration", "generation"):
         command = commands.add_parser(name, allow_abbrev=False)
         command.add_argument("--output", type=Path, required=True, help="file to write")
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
@@ -35,6 +46,10 @@ def parse() -> argparse.Namespace:
         if name in ("pose-quality", "summary"):
             required = name == "pose-quality"
             command.add_argument("--quality", type=Path, required=required, help="file of csvr.pose_quality")
+        if name == "generation":
+            command.add_argument(
+                "--quality", type=Path, nargs="+", required=True, help="files of csvr.generation_quality"
+            )
         if name in ("curves", "summary"):
             count = "+" if name == "curves" else "*"
             command.add_argument(
@@ -51,6 +66,8 @@ def main() -> None:
     expected = Expectation.of(args.expect)
     if args.command == "pose-quality":
         pose_quality.write(args.quality, args.output, expected, args.index)
+    elif args.command == "generation":
+        generation.write(args.quality, args.output, expected, args.index)
     elif args.command == "curves":
         curves.draw(args.histories, args.output, expected)
     else:

@@ -118,6 +118,16 @@ def test_groups_are_those_of_the_generator() -> None:
             "integration.variants: no_pose sets pose_input = False, full (absent); the rows of that table",
         ),
         ({"integration": {"variants": ["full"]}}, "integration.variants: ['full'] should not be valid"),
+        (
+            {"generation_quality": {"fvd": {"weights": "i3d.pt"}}},
+            "generation_quality.fvd.weights = i3d.pt: needs generation_quality.fvd.sha256",
+        ),
+        ({"generation_quality": {"fvd": {"sha256": "ab"}}}, "generation_quality.fvd.sha256: 'ab' does not match"),
+        (
+            {"generation_quality": {"fvd": {"arguments": {"resise": True}}}},
+            "generation_quality.fvd.arguments.resise = True: there is no such parameter; did you mean resize?",
+        ),
+        ({"clip_judge": {"epoch": 3}}, "clip_judge.epoch = 3: there is no such parameter; did you mean epochs?"),
         ({"integration": {"seed": 1}}, "integration.seed = 1: there is no such parameter; did you mean seeds?"),
         ({"pose_estimator": {"blocks": [1, 1]}}, "pose_estimator.blocks: [1, 1] is too short"),
         ({"pose_estimator": {"fresh": 4000}}, "pose_estimator.fresh = 4000: at most pose_estimator.pool"),

@@ -63,6 +63,17 @@ def test_table_alone_is_the_documented_target(tiny: Path, snakemake: Run) -> Non
     assert "Using workflow specific profile profiles/default" in done.stdout
 
 
+def test_generated_clips_are_measured_apart_from_the_ablation_table(tiny: Path, snakemake: Run) -> None:
+    done = snakemake(tiny, "reports/table_generation_quality.md", "-n", cores=8)
+    assert done.returncode == 0, done.stdout
+    jobs = planned(done.stdout)
+    # Not of random_init, whose generators are untrained; one judge for all.
+    assert jobs["generation_quality"] == jobs["pretrain"] == 4
+    assert jobs["clip_judge"] == jobs["write_expectation"] == 1 and "evaluate" not in jobs
+    jobs = planned(snakemake(tiny, "reports/table_ablation.md", "-n", cores=8).stdout)
+    assert not {"clip_judge", "generation_quality", "table_generation_quality"} & set(jobs)
+
+
 def test_integration_table_shares_the_cells_of_full(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
     done = snakemake(tiny, "reports/table_integration.md", "-n", cores=8)
     assert done.returncode == 0, done.stdout
@@ -97,7 +108,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Path, snakemake: Ru
 def test_everything_is_made(finished: Path) -> None:
     for name in (
         "table_ablation.md", "table_ablation.csv", "table_ablation.html", "table_pose_quality.md", "table_sigma.md",
-        "table_models.md", "table_integration.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
+        "table_models.md", "table_integration.md",
+        "table_generation_quality.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
     ):  # fmt: skip
         assert (finished / "reports" / name).stat().st_size > 0
     for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):

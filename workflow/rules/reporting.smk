@@ -162,6 +162,38 @@ rule table_integration:
         """
 
 
+rule table_generation_quality:
+    input:
+        quality=cells("generation.json", GENERATING),
+        index=INDEX,
+        expected=EXPECTED_GENERATION,
+    output:
+        report(
+            "reports/table_generation_quality.md",
+            caption="../report/generation_quality.rst",
+            category="Generation",
+            labels={"what": "quality of generated clips", "kind": "table"},
+        ),
+    log:
+        "logs/table_generation_quality.log",
+    benchmark:
+        "benchmarks/table_generation_quality.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of generated clips"
+    shell:
+        """
+        python -m csvr.report generation --quality {input.quality:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
+        """
+
+
 rule figure_per_class:
     input:
         metrics=cells("metrics.json"),

@@ -142,6 +142,12 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
         for name in names:
             if name not in ablations:
                 yield f"{key}: there is no ablation {name}; {closest(name, list(ablations))}"
+    fvd = params["generation_quality"]["fvd"]
+    if fvd["weights"] and not fvd["sha256"]:
+        yield (
+            f"generation_quality.fvd.weights = {fvd['weights']}: needs generation_quality.fvd.sha256, the hash of "
+            "the file that you mean; it holds code"
+        )
     yield from _integration(params["integration"]["variants"], ablations)
 
 
