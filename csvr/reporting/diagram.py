@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
@@ -46,7 +46,9 @@ class Diagram:
 
     def __init__(self, columns: int, rows: float, title: str, note: str) -> None:
         width, height = columns * PITCH_X, rows * PITCH_Y
-        self.figure: Figure = plt.figure(figsize=(width, height + 0.75))
+        # None of pyplot's, which keeps figures until they are closed.
+        self.figure = Figure(figsize=(width, height + 0.75))
+        self.canvas = FigureCanvasAgg(self.figure)
         self.axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0))
         self.axes.set(xlim=(0, width), ylim=(-0.4, height + 0.35))
         self.axes.set_axis_off()
@@ -104,7 +106,7 @@ class Diagram:
 
     def finish(self) -> Figure:
         """The figure, with each box's texts shrunk alike until they fit it."""
-        renderer = self.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+        renderer = self.canvas.get_renderer()
         room = 0.94 * WIDTH * self.figure.dpi
         for box in self.boxes.values():
             widest = max(text.get_window_extent(renderer).width for text in box.texts)

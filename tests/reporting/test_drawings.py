@@ -44,7 +44,7 @@ def written(diagram: Diagram) -> list[str]:
 def tidy(diagram: Diagram) -> None:
     """Texts lie inside their boxes and apart from each other, boxes apart, all inside the figure."""
     figure = diagram.finish()
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    renderer = diagram.canvas.get_renderer()
     for a, b in itertools.combinations(diagram.boxes.values(), 2):
         assert abs(a.x - b.x) >= WIDTH or abs(a.y - b.y) >= HEIGHT
     for box in diagram.boxes.values():
