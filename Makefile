@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test lint params lock clean
+.PHONY: help env reproduce test lint params drawings lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,11 @@ lint: env  ## style and types of Python and Snakemake files
 
 params: env  ## compose params.yaml from params/
 	$(BIN)/python workflow/scripts/compose_params.py
+
+drawings: env  ## draw the networks of the paper profile into docs/figures
+	$(BIN)/python workflow/scripts/compose_params.py +profile=paper --output $(VENV)/paper.yaml
+	for drawing in architecture integration; do $(BIN)/python -m csvr.drawings $$drawing \
+		--params $(VENV)/paper.yaml --output docs/figures/$$drawing.png docs/figures/$$drawing.svg || exit 1; done
 
 lock:  ## pin requirements.in into requirements.txt (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,9 +1,10 @@
-"""Make one report from finished runs: python -m csvr.report {ablation,per-class,pose-quality,curves,summary,sigma} …
+"""Make one report from finished runs: python -m csvr.report {ablation,integration,generation,per-class,…} …
 
-ablation: the table (Markdown, with .csv and .html beside it) and its figure. per-class: accuracy of each class by
-feature. pose-quality: the table of how good poses are, those that are predicted and, with csvr.pose_quality's file, the
-estimated ones. curves: loss terms over pretraining. sigma: accuracy by loss weights, table and figure.
-summary: all numbers as JSON, and tables to plot. Each refuses results that were not made as `--expect` says.
+ablation: the table (Markdown, with .csv and .html beside it) and its figure. integration: accuracy by form of the
+integration layer. generation: quality of generated clips. per-class: accuracy of each class by feature. pose-quality:
+how good poses are, those that are predicted and, with csvr.pose_quality's file, the estimated ones. curves: loss terms
+over pretraining. sigma: accuracy by loss weights, table and figure. summary: all numbers as JSON, and tables to plot.
+Each refuses results that were not made as `--expect` says.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
-from csvr.reporting import ablation, ablation_figure, curves, per_class, pose_quality, sigma, summary
+from csvr.reporting import (
+    ablation,
+    ablation_figure,
+    curves,
+    generation,
+    integration,
+    per_class,
+    pose_quality,
+    sigma,
+    summary,
+)
 from csvr.reporting.results import Expectation, Results, load
 
 
@@ -22,18 +33,22 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("ablation", "per-class", "pose-quality", "curves", "summary", "sigma"):
+    for name in ("ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration", "generation"):
         command = commands.add_parser(name, allow_abbrev=False)
         command.add_argument("--output", type=Path, required=True, help="file to write")
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
         if name != "curves":
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
-        if name != "curves":
+        if name not in ("curves", "generation"):
             command.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate")
         if name in ("ablation", "sigma"):
             command.add_argument("--figure", type=Path, required=True, help="PNG file to write")
         if name in ("pose-quality", "summary"):
             command.add_argument("--quality", type=Path, help="file of csvr.pose_quality, if there are true keypoints")
+        if name == "generation":
+            command.add_argument(
+                "--quality", type=Path, nargs="+", required=True, help="files of csvr.generation_quality"
+            )
         if name in ("curves", "summary"):
             count = "+" if name == "curves" else "*"
             command.add_argument(
@@ -48,7 +63,9 @@ def main() -> None:
     """Parse flags and write the report."""
     args = parse()
     expected = Expectation.of(args.expect)
-    if args.command == "curves":
+    if args.command == "generation":
+        generation.write(args.quality, args.output, expected, args.index)
+    elif args.command == "curves":
         curves.draw(args.histories, args.output, expected)
     else:
         results: Results = load(args.metrics, expected, args.index)
@@ -60,6 +77,8 @@ def main() -> None:
             sigma.draw(results, args.figure)
         elif args.command == "pose-quality":
             pose_quality.write(results, args.output, args.quality, args.index)
+        elif args.command == "integration":
+            integration.write(results, args.output)
         elif args.command == "summary":
             quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
             summary.write(results, args.histories, quality, args.output, args.plots)

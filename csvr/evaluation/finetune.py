@@ -55,19 +55,46 @@ def finetune_accuracy(
 ) -> NDArray[np.float64]:
     """Fine-tune on some labelled videos, test on `evaluate.clips` uniform clips a video, soft-max averaged.
 
-    The last epoch counts; nothing is chosen by looking at the test videos.
-
     Args:
         encoders, names: See `Classifier`.
         features: Stored clips and poses.
         train, test: Videos and their classes.
-        params: Effective parameters; used are evaluate.finetune, evaluate.clips, augment.area, clip.crop.
+        params: Effective parameters; used are evaluate.finetune, evaluate.clips and augment.area.
         seed: Draws the labelled videos, their clips and the augmentation.
 
     Returns:
         1 or 0 for each test video.
     """
-    settings, span = params["evaluate"]["finetune"], features.shape.span
+    area = (float(params["augment"]["area"][0]), float(params["augment"]["area"][1]))
+    model = train_classifier(encoders, names, features, train, params["evaluate"]["finetune"], area, seed)
+    return correct(model, features, test, params["evaluate"]["clips"])
+
+
+def train_classifier(
+    encoders: Encoders,
+    names: list[str],
+    features: Features,
+    train: tuple[list[str], NDArray[np.int64]],
+    settings: dict[str, Any],
+    area: tuple[float, float],
+    seed: int,
+) -> Classifier:
+    """Encoders and classifier trained on labelled videos.
+
+    The last epoch counts; nothing is chosen by looking at the test videos.
+
+    Args:
+        encoders, names: See `Classifier`.
+        features: Stored clips and poses.
+        train: Videos and their classes.
+        settings: Parameters as `evaluate.finetune` has them; `per_class: None` takes all videos.
+        area: Least and largest share of the image that a random crop keeps.
+        seed: Draws the labelled videos, their clips and the augmentation.
+
+    Returns:
+        In evaluation mode.
+    """
+    span = features.shape.span
     videos, labels = train
     rng = np.random.default_rng([seed, 3])
     per_class = settings["per_class"]
@@ -81,7 +108,6 @@ def finetune_accuracy(
         weight_decay=settings["weight_decay"],
     )
     steps = max(1, settings["epochs"] * len(chosen) // settings["batch"])
-    area = (float(params["augment"]["area"][0]), float(params["augment"]["area"][1]))
     order: list[int] = []
     for step in range(steps):
         while len(order) < settings["batch"]:
@@ -93,7 +119,7 @@ def finetune_accuracy(
         poses = torch.stack([features.keypoints(v, s) for v, s in zip(some, starts, strict=True)])
         crops = random_crops(len(images), (images.shape[-2], images.shape[-1]), area)
         colours = random_colours(len(images), settings["colour"], settings["permute"], gray=0.0, invert=0.0)
-        clip = colours.apply(crops.apply(to_unit(images), params["clip"]["crop"]))
+        clip = colours.apply(crops.apply(to_unit(images), features.shape.crop))
         poses = hold_missing(flip_poses(normalise_poses(poses, poses), crops.flip))
         for group in optimiser.param_groups:
             group["lr"] = settings["lr"] * group["factor"] * schedule(step, steps, settings["warmup"])
@@ -101,11 +127,17 @@ def finetune_accuracy(
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    model.eval()
-    clips, correct = params["evaluate"]["clips"], []
-    with torch.inference_mode():
-        for first in range(0, len(test[0]), 24):
-            some = test[0][first : first + 24]
-            chance = model(*load_clips(features, some, clips)).softmax(1).unflatten(0, (len(some), clips)).mean(1)
-            correct.append(chance.argmax(1).numpy() == test[1][first : first + 24])
-    return np.concatenate(correct).astype(np.float64)
+    return model.eval()
+
+
+@torch.inference_mode()
+def correct(
+    model: Classifier, features: Features, test: tuple[list[str], NDArray[np.int64]], clips: int
+) -> NDArray[np.float64]:
+    """1 or 0 for each test video, by the soft-max averaged over `clips` uniform clips of it."""
+    right = []
+    for first in range(0, len(test[0]), 24):
+        some = test[0][first : first + 24]
+        chance = model(*load_clips(features, some, clips)).softmax(1).unflatten(0, (len(some), clips)).mean(1)
+        right.append(chance.argmax(1).numpy() == test[1][first : first + 24])
+    return np.concatenate(right).astype(np.float64)

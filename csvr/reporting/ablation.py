@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from csvr.files import write_text
 from csvr.reporting.claims import FULL, Claim, claims, interval_text
-from csvr.reporting.results import OVERALL, PROTOCOLS, READOUTS, Results
+from csvr.reporting.results import OVERALL, PROTOCOLS, READOUTS, Expectation, Results
 from csvr.reporting.statistics import DRAWS, Spread, accuracy, mean_weights, paired, paired_intervals, spread
 
 CSV_COLUMNS = (
@@ -23,6 +23,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 READOUT_NAMES = {"f_i_untrained": "f_i, untrained integration (control)", "all": "all (concatenation)"}
 MISSING, ABSENT = "missing", "–"
+WORK = {"pretrain": "pretraining", "evaluate": "evaluation", "generation_quality": "measurement"}
 
 
 def write(results: Results, output: Path) -> None:
@@ -82,10 +83,10 @@ def accuracy_cells(results: Results, variant: str, protocol: str, readout: str =
     ]
 
 
-def difference_cells(results: Results, variant: str, protocol: str) -> list[dict[str, Any]]:
-    """Variant − full a column: its text, and whether its interval excludes 0."""
+def difference_cells(results: Results, variant: str, protocol: str, readout: str = "all") -> list[dict[str, Any]]:
+    """Variant − full a column, of the same read-out: its text, and whether its interval excludes 0."""
     masks = results.masks()
-    difference = paired(results.scores(variant, protocol), results.scores(FULL, protocol))
+    difference = paired(results.scores(variant, protocol, readout), results.scores(FULL, protocol, readout))
     if variant == FULL or difference is None or not all(mask.any() for mask in masks.values()):
         return [{"text": ABSENT if variant == FULL else MISSING, "marked": False} for _ in masks]
     weights = np.stack([mean_weights(mask) for mask in masks.values()], axis=1)
@@ -179,21 +180,26 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
 
 def footer(results: Results) -> dict[str, str]:
     """Where the numbers come from, by name."""
-    cells = list(results.cells.values())
+    return footer_of(list(results.cells.values()), results.expected, results.left_out)
+
+
+def footer_of(cells: list[dict[str, Any]], expected: Expectation, left_out: int | None) -> dict[str, str]:
+    """Likewise, of cells that hold what a table shows, and the number of listed videos that can't be used."""
+    steps = " and ".join(WORK.get(step, step) for step in cells[0]["seconds"])
     seconds = sum(sum(cell["seconds"].values()) for cell in cells)
     return {
         "git commit": _counted(_commit(cell["git"]) for cell in cells),
         "data (sha256 of the index)": str(cells[0]["data"]["index_sha256"]),
-        "listed videos left out as unusable": "?" if results.left_out is None else str(results.left_out),
-        "parameters (sha256 of their canonical JSON)": results.expected.digest,
+        "listed videos left out as unusable": "?" if left_out is None else str(left_out),
+        "parameters (sha256 of their canonical JSON)": expected.digest,
         "code (sha256 of the sources)": "; ".join(f"{step} {cells[0]['code'][step]}" for step in cells[0]["code"]),
-        "time of pretraining and evaluation, all cells added up": f"{seconds / 60:.1f} min",
+        f"time of {steps}, all cells added up": f"{seconds / 60:.1f} min",
         "hardware": _counted(
             f"{c['host']['cpu']}, {c['host']['cores']} cores, host {c['host']['hostname']}, {c.get('threads', '?')} "
             "thread(s) a job"
             for c in cells
         ),
-        "command": results.expected.command,
+        "command": expected.command,
     }
 
 

@@ -20,6 +20,7 @@ plt.rcParams.update(
     {
         "font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "axes.grid.axis": "y", "grid.alpha": 0.3, "axes.axisbelow": True, "legend.frameon": False,
+        "svg.hashsalt": "csvr",  # names in an SVG are those of the last time
     }
 )  # fmt: skip
 
@@ -30,11 +31,12 @@ def group_colour(group: str | None) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure atomically, without a date in it, and close it."""
+    """Write a figure atomically, as PNG or as SVG by its suffix, without a date in it, and close it."""
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        figure.savefig(part, format="png", dpi=150, metadata={"Software": None})
+        figure.savefig(part, format=path.suffix[1:], dpi=150, metadata=metadata)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

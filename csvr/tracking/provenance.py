@@ -68,16 +68,7 @@ def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
     header = shards.header(networks)
 
     def used(*kinds: str) -> list[str]:
-        files = []
-        for kind in kinds:
-            for run in map(str, header["data"][kind]):
-                if run not in stores.get(kind, {}):
-                    raise UserError(
-                        f"{networks}: pretrained on {kind} of run {run}, of which no shard is there; "
-                        f"run snakemake --cores 8 {networks} --forcerun pretrain"
-                    )
-                files.append(stores[kind][run])
-        return files
+        return _shards(networks, header, kinds, stores, "pretrain")
 
     nodes = {str(networks): _node(networks, "pretrain", header, used("clips", "poses", "iframes"))}
     if path.name == "history.csv":
@@ -88,7 +79,35 @@ def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
         _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "evaluate")
         about = found | {"code": found["code"]["evaluate"]}
         nodes[str(path)] = _node(path, "evaluate", about, [str(networks), *used("clips", "poses")])
+    elif path.name == "generation.json":
+        found = _json(path)
+        _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "generation_quality")
+        judge = Path(found["judge"]["path"])
+        _same(path, "judge.sha256", found["judge"]["sha256"], _sha256(judge), "generation_quality")
+        about = found | {"code": found["code"]["generation_quality"]}
+        nodes[str(path)] = _node(
+            path, "generation_quality", about, [str(networks), str(judge), *used("clips", "poses")]
+        )
+        about = shards.header(judge)
+        nodes[str(judge)] = _node(judge, "clip_judge", about, _shards(judge, about, ("clips",), stores, "clip_judge"))
     return nodes
+
+
+def _shards(
+    path: Path, about: dict[str, Any], kinds: tuple[str, ...], stores: dict[str, dict[str, str]], step: str
+) -> list[str]:
+    """Shards of the runs that a network says it was trained on."""
+    files = []
+    for kind in kinds:
+        for run in map(str, about["data"][kind]):
+            if run not in stores.get(kind, {}):
+                how = "pretrained" if step == "pretrain" else "trained"
+                raise UserError(
+                    f"{path}: {how} on {kind} of run {run}, of which no shard is there; "
+                    f"run snakemake --cores 8 {path} --forcerun {step}"
+                )
+            files.append(stores[kind][run])
+    return files
 
 
 def _node(path: Path, step: str, about: dict[str, Any], sources: list[str]) -> Node:

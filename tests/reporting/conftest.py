@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from csvr import report
 
 CLASSES = ["ArmsUp", "ArmsDown", "AtBeach", "At|City", "<script>alert(1)</script>", "Jump"]
 GROUPS = {"motion": CLASSES[:2], "context": CLASSES[2:4], "both": CLASSES[4:]}
@@ -74,6 +77,17 @@ def metrics(variant: str, seed: int) -> dict[str, Any]:
         "scores": scores,
         "pretext": {} if variant in ("no_pose", *UNTRAINED) else {"pose": POSES | {"mpjpe": 0.2 + 0.1 * seed}},
     }  # fmt: skip
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`python -m csvr.report …`"""
+
+    def run(*args: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["csvr.report", *map(str, args)])
+        report.main()
+
+    return run
 
 
 @pytest.fixture

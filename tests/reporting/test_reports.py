@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from csvr import report
 from csvr.data import shards
 from csvr.errors import UserError
 from csvr.files import sha256
@@ -21,15 +19,6 @@ from csvr.reporting.claims import CONTRARY, NOT_SUPPORTED, SUPPORTED, UNTESTABLE
 from csvr.reporting.results import Expectation, load
 from csvr.reporting.statistics import Interval, accuracy
 from tests.reporting.conftest import POSES, place
-
-
-@pytest.fixture
-def call(monkeypatch):
-    def run(*args: object) -> None:
-        monkeypatch.setattr(sys, "argv", ["csvr.report", *map(str, args)])
-        report.main()
-
-    return run
 
 
 @pytest.fixture

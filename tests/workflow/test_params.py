@@ -109,6 +109,30 @@ def test_groups_are_those_of_the_generator() -> None:
             {"model": {"integration": {"time": "still"}}},
             "model.integration.time = still: there is no such choice",
         ),
+        (
+            {"ablations": {"integration_concat": {"set": {"model.integration.mode": "concta"}}}},
+            "ablations.integration_concat.set: model.integration.mode = concta: there is no such choice; did",
+        ),
+        (
+            {"integration": {"variants": ["integration_concta"]}},
+            "integration.variants: there is no ablation integration_concta; did you mean integration_concat?",
+        ),
+        (
+            {"integration": {"variants": ["no_pose"]}},
+            "integration.variants: no_pose sets pose_input = False, full (absent); the rows of that table",
+        ),
+        ({"integration": {"variants": ["full"]}}, "integration.variants: ['full'] should not be valid"),
+        (
+            {"generation_quality": {"fvd": {"weights": "i3d.pt"}}},
+            "generation_quality.fvd.weights = i3d.pt: needs generation_quality.fvd.sha256",
+        ),
+        ({"generation_quality": {"fvd": {"sha256": "ab"}}}, "generation_quality.fvd.sha256: 'ab' does not match"),
+        (
+            {"generation_quality": {"fvd": {"arguments": {"resise": True}}}},
+            "generation_quality.fvd.arguments.resise = True: there is no such parameter; did you mean resize?",
+        ),
+        ({"clip_judge": {"epoch": 3}}, "clip_judge.epoch = 3: there is no such parameter; did you mean epochs?"),
+        ({"integration": {"seed": 1}}, "integration.seed = 1: there is no such parameter; did you mean seeds?"),
         ({"pose_estimator": {"blocks": [1, 1]}}, "pose_estimator.blocks: [1, 1] is too short"),
         ({"pose_estimator": {"fresh": 4000}}, "pose_estimator.fresh = 4000: at most pose_estimator.pool"),
         (

@@ -47,8 +47,8 @@ def test_dry_run_plans_everything(tiny: Path, snakemake: Run) -> None:
     assert done.returncode == 0, done.stdout
     jobs = planned(done.stdout)
     assert jobs["extract_poses"] == jobs["extract_clips"] == jobs["extract_iframes"] == 2
-    # Three variants, two seeds; and the one pair of loss weights that is not that of full.
-    assert jobs["pretrain"] == jobs["evaluate"] == 6 + 1
+    # Three variants, two seeds; the one pair of loss weights that is not that of full; another integration layer.
+    assert jobs["pretrain"] == jobs["evaluate"] == 6 + 1 + 1
     assert "train_pose_estimator" not in jobs
     assert {"table_ablation", "figure_per_class", "table_pose_quality", "figure_dataset", "table_models"} <= set(jobs)
 
@@ -61,6 +61,31 @@ def test_table_alone_is_the_documented_target(tiny: Path, snakemake: Run) -> Non
     assert "score_poses" not in jobs
     assert jobs["pretrain"] == 6
     assert "Using workflow specific profile profiles/default" in done.stdout
+
+
+def test_generated_clips_are_measured_apart_from_the_ablation_table(tiny: Path, snakemake: Run) -> None:
+    done = snakemake(tiny, "reports/table_generation_quality.md", "-n", cores=8)
+    assert done.returncode == 0, done.stdout
+    jobs = planned(done.stdout)
+    # Not of random_init, whose generators are untrained; one judge for all.
+    assert jobs["generation_quality"] == jobs["pretrain"] == 4
+    assert jobs["clip_judge"] == jobs["write_expectation"] == 1 and "evaluate" not in jobs
+    jobs = planned(snakemake(tiny, "reports/table_ablation.md", "-n", cores=8).stdout)
+    assert not {"clip_judge", "generation_quality", "table_generation_quality"} & set(jobs)
+
+
+def test_integration_table_shares_the_cells_of_full(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
+    done = snakemake(tiny, "reports/table_integration.md", "-n", cores=8)
+    assert done.returncode == 0, done.stdout
+    jobs = planned(done.stdout)
+    assert jobs["table_integration"] == jobs["write_expectation"] == 1
+    assert jobs["pretrain"] == jobs["evaluate"] == 2
+    assert "results/mannequin/integration_concat/sigma_v=1,sigma_p=1,sigma_c=3/seed0" in done.stdout
+    none = tmp_path / "none.yaml"
+    none.write_text("integration: {variants: []}\n")
+    done = snakemake(tiny, "-n", cores=8, also=(none,))
+    assert done.returncode == 0, done.stdout
+    assert "table_integration" not in planned(done.stdout)
 
 
 def test_published_weights_are_no_input_file(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
@@ -83,7 +108,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Path, snakemake: Ru
 def test_everything_is_made(finished: Path) -> None:
     for name in (
         "table_ablation.md", "table_ablation.csv", "table_ablation.html", "table_pose_quality.md", "table_sigma.md",
-        "table_models.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
+        "table_models.md", "table_integration.md",
+        "table_generation_quality.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
     ):  # fmt: skip
         assert (finished / "reports" / name).stat().st_size > 0
     for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):
@@ -184,8 +210,9 @@ def test_sigma_p_reruns_pretraining_but_no_extraction(finished: Path, snakemake:
     done = snakemake(finished, "-n", "--config", "sigma_p=0.5")
     jobs = planned(done.stdout)
     assert not EXTRACTION & set(jobs)
-    # Of full seed 1: seed 0 was a point of the sweep, as it is at 1.0 now. Other variants have a sigma_p of their own.
-    assert jobs["pretrain"] == jobs["evaluate"] == 1
+    # Of full seed 1: seed 0 was a point of the sweep, as it is at 1.0 now. Of the other integration layer seed 0. Other
+    # variants have a sigma_p of their own.
+    assert jobs["pretrain"] == jobs["evaluate"] == 1 + 1
     assert jobs["table_ablation"] == 1
 
 

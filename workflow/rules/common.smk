@@ -88,7 +88,9 @@ def cell(name):
 
 
 GRID = grid()
-CELLS = {name: cell(name) for name in [*VARIANTS, *GRID]}
+# Alternatives of the integration layer, and the layer that they are compared with.
+INTEGRATION = ["full", *config["integration"]["variants"]] if config["integration"]["variants"] else []
+CELLS = {name: cell(name) for name in [*VARIANTS, *GRID, *INTEGRATION]}
 
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
@@ -96,12 +98,21 @@ REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/figures/p
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
 if GRID:
     REPORTS += ["reports/table_sigma.md"]
+if INTEGRATION:
+    REPORTS += ["reports/table_integration.md"]
+# A control without a training step has no curve, and no generators to measure.
+TRAINED = [name for name in VARIANTS if effective(name)["pretrain"]["steps"]]
+GENERATING = [name for name in TRAINED if effective(name)["sigma_v"]] if config["generation_quality"]["enabled"] else []
+if GENERATING:
+    REPORTS += ["reports/table_generation_quality.md"]
 PROVENANCE = "reports/provenance.json"
 
 
 # What all reports compare results with: the guard against stale ones.
 EXPECTED = f"results/{DATASET['name']}/expected.json"
 EXPECTED_SWEEP = f"results/{DATASET['name']}/expected_sweep.json"
+EXPECTED_INTEGRATION = f"results/{DATASET['name']}/expected_integration.json"
+EXPECTED_GENERATION = f"results/{DATASET['name']}/expected_generation.json"
 INDEX = f"features/{DATASET['name']}/index.csv"
 
 
@@ -111,6 +122,7 @@ wildcard_constraints:
     variant="|".join(sorted({re.escape(Path(found).parent.name) for found in CELLS.values()})),
     weights="|".join(sorted({re.escape(Path(found).name) for found in CELLS.values()})),
     seed=r"\d+",
+    expectation="|".join(["expected", "expected_sweep", "expected_integration", "expected_generation"]),
 
 
 # A clip and the future clip after it.
@@ -241,15 +253,44 @@ def evaluate_params(wildcards):
     return cell_params(wildcards, VARIED)
 
 
-def expectation(variants, seeds, target):
+def judge_params():
+    """Parameters of the network that judges generated clips: one for all variants, as full has them."""
+    full = effective("full")
+    model = {
+        "backbone": full["model"]["backbone"],
+        "generation": {"generator": full["model"]["generation"]["generator"]},
+    }
+    return {
+        "clip": full["clip"],
+        "augment": {"area": full["augment"]["area"]},
+        "model": model,
+        "clip_judge": config["clip_judge"],
+    }
+
+
+def generated_params(params):
+    """Parameters of the measurement of generated clips, of a cell with these effective ones."""
+    measured = {"fvd": config["generation_quality"]["fvd"]}
+    return {key: params[key] for key in PRETRAIN} | {"judge": judge_params(), "generation_quality": measured}
+
+
+def generation_quality_params(wildcards):
+    return text(generated_params(json.loads(cell_params(wildcards, PRETRAIN))))
+
+
+def expectation(variants, seeds, target, steps=("pretrain", "evaluate", "pose_quality"), made_with=dict):
     """What reports expect to find in results, and how they name it.
 
     Args:
         variants: Title and description by name, in the order of rows.
         seeds: Seeds of each.
         target: The report that `snakemake` is to be asked for.
+        steps: Commands whose results the report shows.
+        made_with: Of a variant's effective parameters, what its results say that they were made with.
     """
-    names = {name: about | {"cell": CELLS[name], "params": effective(name)} for name, about in variants.items()}
+    names = {
+        name: about | {"cell": CELLS[name], "params": made_with(effective(name))} for name, about in variants.items()
+    }
     return text(
         {
             # A list, since sorted keys lose the order of the rows.
@@ -260,7 +301,7 @@ def expectation(variants, seeds, target):
             "dataset": DATASET["name"],
             "command": f"snakemake --cores 8 {target}",
             "main": MAIN,
-            "code": {name: code_hash(name) for name in ("pretrain", "evaluate", "pose_quality")},
+            "code": {name: code_hash(name) for name in steps},
             "features": features_made(),
         }
     )
@@ -290,14 +331,23 @@ def made_from():
     )
 
 
-def report_params(wildcards):
-    about = {name: {key: ABLATIONS[name][key] for key in ("title", "description")} for name in VARIANTS}
-    return expectation(about, config["seeds"], TABLE)
+def about(names):
+    """Title and description of variants."""
+    return {name: {key: ABLATIONS[name][key] for key in ("title", "description")} for name in names}
 
 
-def sweep_params(wildcards):
-    about = {name: {"title": name, "description": "Loss weights of the sweep."} for name in GRID}
-    return expectation(about, config["sweep"]["seeds"], "reports/table_sigma.md")
+def expectation_params(wildcards):
+    """What the reports that read this file are to show."""
+    if wildcards.expectation == "expected_sweep":
+        points = {name: {"title": name, "description": "Loss weights of the sweep."} for name in GRID}
+        return expectation(points, config["sweep"]["seeds"], "reports/table_sigma.md")
+    if wildcards.expectation == "expected_integration":
+        return expectation(about(INTEGRATION), config["integration"]["seeds"], "reports/table_integration.md")
+    if wildcards.expectation == "expected_generation":
+        steps = ("pretrain", "clip_judge", "generation_quality")
+        target = "reports/table_generation_quality.md"
+        return expectation(about(GENERATING), config["seeds"], target, steps, generated_params)
+    return expectation(about(VARIANTS), config["seeds"], TABLE)
 
 
 def shards(kind):
@@ -316,10 +366,9 @@ def cells(file, names=VARIANTS, seeds=config["seeds"]):
     return list(dict.fromkeys(paths))
 
 
-# A control without a training step has no curve.
-TRAINED = [name for name in VARIANTS if effective(name)["pretrain"]["steps"]]
 # The variant whose predictions are drawn, with the first seed.
 DRAWN = MAIN if MAIN in TRAINED else "full"
+JUDGE = f"results/{DATASET['name']}/clip_judge.safetensors"
 POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
 
 
@@ -340,6 +389,10 @@ def made():
     if GRID:
         sweep = cells("metrics.json", GRID, config["sweep"]["seeds"])
         reports |= {path: sweep for path in ("reports/table_sigma.md", "reports/figures/sigma_sweep.png")}
+    if INTEGRATION:
+        reports |= {"reports/table_integration.md": cells("metrics.json", INTEGRATION, config["integration"]["seeds"])}
+    if GENERATING:
+        reports |= {"reports/table_generation_quality.md": cells("generation.json", GENERATING)}
     return reports
 
 
@@ -349,11 +402,23 @@ def check_records():
     So it is where only some of DVC's outputs were fetched. A file whose job was killed has no record either, but a mark
     by which Snakemake makes it again.
     """
-    made = [INDEX, EXPECTED, EXPECTED_SWEEP, POSE_QUALITY, PROVENANCE, *REPORTS]
+    made = [
+        INDEX,
+        EXPECTED,
+        EXPECTED_SWEEP,
+        EXPECTED_INTEGRATION,
+        EXPECTED_GENERATION,
+        POSE_QUALITY,
+        JUDGE,
+        PROVENANCE,
+        *REPORTS,
+    ]
     made += [f"{DATASET['root']}/dataset.json"] * GENERATED
     made += [path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)]
     for file in ("metrics.json", "networks.safetensors"):
         made += cells(file) + cells(file, GRID, config["sweep"]["seeds"])
+        made += cells(file, INTEGRATION, config["integration"]["seeds"])
+    made += cells("generation.json", GENERATING)
     unknown = [
         path
         for path in made

@@ -1,4 +1,4 @@
-"""Downstream evaluation: linear probes and fine-tuning."""
+"""Downstream evaluation: linear probes and fine-tuning; quality of generated clips."""
 
 
 rule evaluate:
@@ -27,5 +27,67 @@ rule evaluate:
         """
         python -m csvr.evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
             --networks {input.networks:q} --params {params.p:q} --output {output:q} \
+            --runs "$RUNS" --threads 1 >{log:q} 2>&1
+        """
+
+
+rule clip_judge:
+    input:
+        index="features/{dataset}/index.csv",
+        clips=shards("clips"),
+        poses=shards("poses"),
+    output:
+        "results/{dataset}/clip_judge.safetensors",
+    log:
+        "logs/{dataset}/clip_judge.log",
+    benchmark:
+        "benchmarks/{dataset}/clip_judge.tsv"
+    # Whatever is measured waits for it.
+    priority: 1
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_hash("clip_judge"),
+        made_from=made_from(),
+        p=text(judge_params()),
+    message:
+        "Training the network that judges generated clips"
+    shell:
+        """
+        python -m csvr.clip_judge --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
+            --params {params.p:q} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
+        """
+
+
+rule generation_quality:
+    input:
+        index="features/{dataset}/index.csv",
+        clips=shards("clips"),
+        poses=shards("poses"),
+        networks="results/{dataset}/{variant}/{weights}/seed{seed}/networks.safetensors",
+        judge="results/{dataset}/clip_judge.safetensors",
+    output:
+        "results/{dataset}/{variant}/{weights}/seed{seed}/generation.json",
+    log:
+        "logs/{dataset}/generation_quality/{variant}/{weights}/seed{seed}.log",
+    benchmark:
+        "benchmarks/{dataset}/generation_quality/{variant}/{weights}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_hash("generation_quality"),
+        p=generation_quality_params,
+    message:
+        "Measuring what {wildcards.variant} ({wildcards.weights}), seed {wildcards.seed}, generates"
+    shell:
+        """
+        python -m csvr.generation_quality --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
+            --networks {input.networks:q} --judge {input.judge:q} --params {params.p:q} --output {output:q} \
             --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

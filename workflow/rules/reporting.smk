@@ -6,40 +6,20 @@ MADE = made()
 # A file and no flag: with every variant's parameters it is long, and a failing command would print it.
 rule write_expectation:
     output:
-        EXPECTED,
+        "results/{dataset}/{expectation}.json",
     log:
-        "logs/write_expectation.log",
+        "logs/{dataset}/write_expectation/{expectation}.log",
     benchmark:
-        "benchmarks/write_expectation.tsv"
+        "benchmarks/{dataset}/write_expectation/{expectation}.tsv"
     conda:
         "../../environment.yml"
     threads: share(500)
     resources:
         mem_mb=500,
     params:
-        p=report_params,
+        p=expectation_params,
     message:
-        "Noting what the reports are to show"
-    script:
-        "../scripts/write_expectation.py"
-
-
-rule write_sweep_expectation:
-    output:
-        EXPECTED_SWEEP,
-    log:
-        "logs/write_sweep_expectation.log",
-    benchmark:
-        "benchmarks/write_sweep_expectation.tsv"
-    conda:
-        "../../environment.yml"
-    threads: share(500)
-    resources:
-        mem_mb=500,
-    params:
-        p=sweep_params,
-    message:
-        "Noting what the sweep is to show"
+        "Noting what reports are to show ({wildcards.expectation})"
     script:
         "../scripts/write_expectation.py"
 
@@ -147,6 +127,70 @@ rule table_sigma:
         """
         python -m csvr.report sigma --metrics {input.metrics:q} --index {input.index:q} --expect {input.expected:q} \
             --output {output.table:q} --figure {output.figure:q} >{log:q} 2>&1
+        """
+
+
+rule table_integration:
+    input:
+        metrics=cells("metrics.json", INTEGRATION, config["integration"]["seeds"]),
+        index=INDEX,
+        expected=EXPECTED_INTEGRATION,
+    output:
+        report(
+            "reports/table_integration.md",
+            caption="../report/integration.rst",
+            category="Integration layer",
+            labels={"what": "accuracy by integration layer", "kind": "table"},
+        ),
+    log:
+        "logs/table_integration.log",
+    benchmark:
+        "benchmarks/table_integration.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of integration layers"
+    shell:
+        """
+        python -m csvr.report integration --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
+        """
+
+
+rule table_generation_quality:
+    input:
+        quality=cells("generation.json", GENERATING),
+        index=INDEX,
+        expected=EXPECTED_GENERATION,
+    output:
+        report(
+            "reports/table_generation_quality.md",
+            caption="../report/generation_quality.rst",
+            category="Generation",
+            labels={"what": "quality of generated clips", "kind": "table"},
+        ),
+    log:
+        "logs/table_generation_quality.log",
+    benchmark:
+        "benchmarks/table_generation_quality.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of generated clips"
+    shell:
+        """
+        python -m csvr.report generation --quality {input.quality:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
         """
 
 

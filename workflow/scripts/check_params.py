@@ -138,9 +138,31 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
             for line in _schema_lines(changed) or _networks(changed):
                 if line not in common:
                     yield f"ablations.{name}.set: {line}"
-    for name in params["variants"]:
-        if name not in ablations:
-            yield f"variants: there is no ablation {name}; {closest(name, list(ablations))}"
+    for key, names in (("variants", params["variants"]), ("integration.variants", params["integration"]["variants"])):
+        for name in names:
+            if name not in ablations:
+                yield f"{key}: there is no ablation {name}; {closest(name, list(ablations))}"
+    fvd = params["generation_quality"]["fvd"]
+    if fvd["weights"] and not fvd["sha256"]:
+        yield (
+            f"generation_quality.fvd.weights = {fvd['weights']}: needs generation_quality.fvd.sha256, the hash of "
+            "the file that you mean; it holds code"
+        )
+    yield from _integration(params["integration"]["variants"], ablations)
+
+
+def _integration(names: list[str], ablations: dict[str, Any]) -> Iterator[str]:
+    """Alternatives of the integration layer that differ from full in more than that layer."""
+    layer, full = "model.integration.", ablations["full"]["set"] if "full" in ablations else {}
+    for name in names:
+        changes = ablations[name]["set"] if name in ablations else {}
+        for target in sorted(changes.keys() | full.keys()):
+            here = changes.get(target, "(absent)"), full.get(target, "(absent)")
+            if here[0] != here[1] and not target.startswith(layer):
+                yield (
+                    f"integration.variants: {name} sets {target} = {here[0]}, full {here[1]}; the rows of that table "
+                    f"may differ in {layer}* alone"
+                )
 
 
 def _networks(params: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,38 @@
+"""Draw the networks: python -m csvr.drawings {architecture,integration} --params params.yaml --output figure.svg
+
+architecture: the branches and their losses, with all shapes (Figure 1 of the paper). integration: the layer that makes
+f_i of f_s and f_d, in the mode of the parameters (Figure 2). Drawn is what `python -m csvr.models` builds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from csvr import cli
+from csvr.errors import UserError
+from csvr.reporting import style
+from csvr.reporting.architecture import architecture, built
+from csvr.reporting.layer_drawing import integration
+
+
+def main() -> None:
+    """Parse flags, draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("drawing", choices=("architecture", "integration"), help="what to draw")
+    parser.add_argument("--params", type=cli.parameters, required=True, help="effective parameters: YAML text or file")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG or SVG files to write")
+    args = parser.parse_args()
+    for output in args.output:
+        if output.suffix not in (".png", ".svg"):
+            raise UserError(f"--output: {output} is neither .png nor .svg")
+    draw = architecture if args.drawing == "architecture" else integration
+    found = built(args.params)
+    for output in args.output:
+        style.save(draw(args.params, found).finish(), output)
+
+
+if __name__ == "__main__":
+    cli.run(main)
