@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     table = pd.DataFrame(
         [(f"v_{k}", f"v_{k}.avi", "AB"[k // 4], k // 4, "train" if k % 4 < 2 else "test") for k in range(8)],
         columns=COLUMNS[:5],
-    ).assign(frames=36, width=60, height=60, fps=15.0, sha256="0", run="1")
+    ).assign(frames=36, key_frames=3, width=60, height=60, fps=15.0, sha256="0", problem="", run="1")
     table.to_csv(tmp_path / "index.csv", index=False)
     clips = {f"v_{k}": rng.integers(0, 256, (36, 60, 60, 3)).astype(np.uint8) for k in range(8)}
     poses: dict[str, Any] = {f"v_{k}": rng.uniform(1, 50, (36, 17, 3)).astype(np.float32) for k in range(8)}

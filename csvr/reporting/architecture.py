@@ -101,7 +101,9 @@ def _motion(diagram: Diagram, found: dict[str, Network], add: Any, params: Param
     motion, layer = found["pose encoder, f_d"], found["integration layer, f_i"]
     settings = params["model"]["pose"]
     diagram.box("poses", 0, 0, "poses during the clip", [f"{size(motion.inputs[0])} (x, y, confidence)"], POSE)
-    add(motion.name, 1, 0, "pose encoder (temporal CNN)", POSE, f"f_d: {size(motion.outputs[0])}")
+    maps = settings.get("kind", "heatmaps") == "heatmaps"
+    kind = f"3D CNN, heat maps of {settings['heatmaps']['size']} px" if maps else "temporal CNN"
+    add(motion.name, 1, 0, f"pose encoder ({kind})", POSE, f"f_d: {size(motion.outputs[0])}")
     mode = params["model"]["integration"].get("mode", "adain_mask")
     add(layer.name, 2, 1.5, f"integration layer ({mode})", SHARED, f"f_i: {size(layer.outputs[0])}")
     diagram.arrow("poses", motion.name, colour=POSE)
@@ -111,7 +113,8 @@ def _motion(diagram: Diagram, found: dict[str, Network], add: Any, params: Param
         return
     add("pose decoder", 3, 0, "pose decoder", POSE, f"future poses: {size(found['pose decoder'].outputs[0])}")
     add("pose discriminator", 4, 0, "pose discriminator", POSE, "past + future, real or predicted")
-    terms = [f"{settings['reconstruction']:g} · {settings['error']} of joints"]
+    error = "squared error of heat maps" if maps else f"{settings['error']} of joints"
+    terms = [f"{settings['reconstruction']:g} · {error}"]
     terms += [f"{settings['adversarial']:g} · {settings['gan']} GAN"] if settings["adversarial"] else []
     diagram.box("pose", 5, 0, "L_pose", terms, POSE)
     for source, target in (
