@@ -100,9 +100,11 @@ def _motion(diagram: Diagram, found: dict[str, Network], add: Any, params: Param
         return
     motion, layer = found["pose encoder, f_d"], found["integration layer, f_i"]
     settings = params["model"]["pose"]
-    diagram.box("poses", 0, 0, "poses during the clip", [f"{size(motion.inputs[0])} (x, y, confidence)"], POSE)
     maps = settings.get("kind", "heatmaps") == "heatmaps"
-    kind = f"3D CNN, heat maps of {settings['heatmaps']['size']} px" if maps else "temporal CNN"
+    lines = [f"{size(motion.inputs[0])} (x, y, confidence)"]
+    lines += [f"as heat maps of {settings['heatmaps']['size']} pixels"] if maps else []
+    diagram.box("poses", 0, 0, "poses during the clip", lines, POSE)
+    kind = "3D CNN" if maps else "temporal CNN"
     add(motion.name, 1, 0, f"pose encoder ({kind})", POSE, f"f_d: {size(motion.outputs[0])}")
     mode = params["model"]["integration"].get("mode", "adain_mask")
     add(layer.name, 2, 1.5, f"integration layer ({mode})", SHARED, f"f_i: {size(layer.outputs[0])}")
