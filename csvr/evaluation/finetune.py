@@ -16,8 +16,8 @@ from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_
 from csvr.data.batches import Features
 from csvr.evaluation.features import load_clips
 from csvr.evaluation.probe import draw_few
-from csvr.pretrain.loop import schedule
 from csvr.pretrain.model import Encoders
+from csvr.pretrain.schedule import schedule
 
 
 class Classifier(nn.Module):

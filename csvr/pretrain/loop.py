@@ -19,15 +19,11 @@ from csvr.errors import UserError
 from csvr.pretrain.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.pretrain.launch import prepare
 from csvr.pretrain.model import CSVR
+from csvr.pretrain.schedule import schedule
 from csvr.pretrain.views import make_views
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]
-
-
-def schedule(step: int, steps: int, warmup: int) -> float:
-    """Factor on the learning rate: linear warm-up, then cosine to 0 (CMD's schedule)."""
-    return min(1.0, (step + 1) / max(warmup, 1)) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def train(
