@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -79,7 +80,8 @@ def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
     if workers == 1:
         yield from map(inspect, paths)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    # Not forked: what FFmpeg's threads hold at that moment would be held in the children for ever.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(inspect, paths, chunksize=16)
 
 
