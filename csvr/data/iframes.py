@@ -40,12 +40,13 @@ class IFrames:
     time: NDArray[np.float64]
 
 
-def read_iframes(path: Path, short_side: int) -> IFrames:
+def read_iframes(path: Path, short_side: int, aspect: float | None = None) -> IFrames:
     """The I-frames of `path`, decoding nothing else where the codec allows it.
 
     Args:
         path: Video file.
         short_side: Pixels of the stored images' shorter side.
+        aspect: Width by height to which they are stretched; None keeps the video's.
 
     Raises:
         UserError: The file can't be decoded or holds no frame.
@@ -54,7 +55,7 @@ def read_iframes(path: Path, short_side: int) -> IFrames:
     if not found:
         raise UserError(f"{path}: no frame could be decoded")
     return IFrames(
-        images=np.stack([resized(frame, short_side) for _, frame in found]),
+        images=np.stack([resized(frame, short_side, aspect) for _, frame in found]),
         index=np.array([index for index, _ in found], np.int32),
         time=np.array([frame.time if frame.time is not None else np.nan for _, frame in found], np.float64),
     )

@@ -76,8 +76,14 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Frames:
     return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
 
-def resized(frame: av.VideoFrame, short_side: int) -> Frames:
-    """The frame as RGB with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3)."""
-    scale = short_side / min(frame.width, frame.height)
-    width, height = (max(short_side, round(side * scale)) for side in (frame.width, frame.height))
+def resized(frame: av.VideoFrame, short_side: int, aspect: float | None = None) -> Frames:
+    """The frame as RGB with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3).
+
+    Args:
+        frame: Of any size.
+        short_side: Pixels.
+        aspect: Width by height to which the frame is stretched; None keeps its own.
+    """
+    sides = (aspect, 1.0) if aspect else (frame.width, frame.height)
+    width, height = (max(short_side, round(side * short_side / min(sides))) for side in sides)
     return to_rgb(frame, width, height)

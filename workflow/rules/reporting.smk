@@ -26,7 +26,7 @@ rule write_expectation:
 
 rule table_ablation:
     input:
-        metrics=cells("metrics.json"),
+        metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
     output:
@@ -66,10 +66,10 @@ rule table_ablation:
 
 rule summarise:
     input:
-        metrics=cells("metrics.json"),
+        metrics=cells(METRICS),
         histories=cells("history.csv", TRAINED),
         networks=cells("networks.safetensors", TRAINED),
-        quality=[POSE_QUALITY] if GENERATED else [],
+        quality=[POSE_QUALITY] if SCORED else [],
         index=INDEX,
         expected=EXPECTED,
     output:
@@ -86,7 +86,7 @@ rule summarise:
         mem_mb=1500,
     params:
         code=code_hash("report"),
-        quality=f"--quality {POSE_QUALITY}" if GENERATED else "",
+        quality=f"--quality {POSE_QUALITY}" if SCORED else "",
     message:
         "Writing all numbers for dvc metrics and plots"
     shell:
@@ -99,7 +99,7 @@ rule summarise:
 
 rule table_sigma:
     input:
-        metrics=cells("metrics.json", GRID, config["sweep"]["seeds"]),
+        metrics=cells(METRICS, GRID, config["sweep"]["seeds"]),
         index=INDEX,
         expected=EXPECTED_SWEEP,
     output:
@@ -132,7 +132,7 @@ rule table_sigma:
 
 rule table_integration:
     input:
-        metrics=cells("metrics.json", INTEGRATION, config["integration"]["seeds"]),
+        metrics=cells(METRICS, INTEGRATION, config["integration"]["seeds"]),
         index=INDEX,
         expected=EXPECTED_INTEGRATION,
     output:
@@ -165,7 +165,7 @@ rule table_integration:
 rule table_generation_quality:
     input:
         quality=cells("generation.json", GENERATING),
-        index=INDEX,
+        index=PRETRAINED_INDEX,
         expected=EXPECTED_GENERATION,
     output:
         report(
@@ -196,7 +196,7 @@ rule table_generation_quality:
 
 rule figure_per_class:
     input:
-        metrics=cells("metrics.json"),
+        metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
     output:
@@ -260,8 +260,8 @@ rule figure_training_curves:
 
 rule table_pose_quality:
     input:
-        metrics=cells("metrics.json"),
-        quality=[POSE_QUALITY] if GENERATED else [],
+        metrics=cells(METRICS),
+        quality=[POSE_QUALITY] if SCORED else [],
         index=INDEX,
         expected=EXPECTED,
     output:
@@ -282,7 +282,7 @@ rule table_pose_quality:
         mem_mb=1500,
     params:
         code=code_hash("report"),
-        quality=f"--quality {POSE_QUALITY}" if GENERATED else "",
+        quality=f"--quality {POSE_QUALITY}" if SCORED else "",
     message:
         "Writing the table of pose quality"
     shell:
@@ -295,9 +295,9 @@ rule table_pose_quality:
 rule figure_predictions:
     input:
         networks=cells("networks.safetensors", [DRAWN], config["seeds"][:1]),
-        clips=all_shards("clips"),
-        poses=all_shards("poses"),
-        index=INDEX,
+        clips=all_shards("clips", DATASET),
+        poses=all_shards("poses", DATASET),
+        index=PRETRAINED_INDEX,
         expected=EXPECTED,
     output:
         report(
@@ -354,7 +354,7 @@ rule table_models:
 rule figure_dataset:
     input:
         index="features/{dataset}/index.csv",
-        videos=ancient(DATASET["videos"]),
+        folders=folders_of,
     output:
         report(
             "reports/figures/dataset_{dataset}.png",
@@ -373,7 +373,7 @@ rule figure_dataset:
         mem_mb=1500,
     params:
         code=code_hash("figures"),
-        groups=text(DATASET["groups"]),
+        groups=lambda wildcards: text(DATASETS[wildcards.dataset]["groups"]),
     message:
         "Drawing the contact sheet of {wildcards.dataset}"
     shell:
@@ -387,8 +387,8 @@ rule collect_provenance:
     input:
         reports=list(MADE),
         results=sorted({path for sources in MADE.values() for path in sources}),
-        features=[path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)],
-        index=INDEX,
+        features=[path for found in DATASETS.values() for kind in FEATURES for path in all_shards(kind, found)],
+        index=list(dict.fromkeys([INDEX, PRETRAINED_INDEX])),
     output:
         PROVENANCE,
     log:
