@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csvr.data.video import frames, resized
-from csvr.errors import UserError
 
 
 def read_video(path: Path, short_side: int) -> NDArray[np.uint8]:
@@ -19,12 +18,9 @@ def read_video(path: Path, short_side: int) -> NDArray[np.uint8]:
         short_side: Pixels of the shorter side.
 
     Returns:
-        RGB, uint8, shape (T, h, w, 3).
+        RGB, upright, uint8, shape (T, h, w, 3).
 
     Raises:
-        UserError: The file can't be decoded or holds no frame.
+        UserError: As `video.frames`.
     """
-    images = [resized(frame, short_side) for frame in frames(path)]
-    if not images:
-        raise UserError(f"{path}: no frame could be decoded")
-    return np.stack(images)
+    return np.stack([resized(frame, short_side) for frame in frames(path)])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import av
 import pandas as pd
 
-from csvr.data import layouts
+from csvr.data import layouts, video
 from csvr.errors import UserError
 from csvr.files import sha256
 
@@ -40,30 +41,56 @@ class Policy:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """Frames, key frames (every one is an I-frame), size, rate and checksum of a video file, from its packets.
+    """Frames, key frames (every one is an I-frame), upright size, frames a second and checksum of a video file.
+
+    Every frame is decoded: only so is it known how many there are, and that all can be used.
 
     Raises:
-        OSError, av.FFmpegError, IndexError: Unreadable, or without a video stream.
+        UserError: As `video.frames`.
     """
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
-        found: dict[str, Any] = {"frames": len(packets), "key_frames": sum(p.is_keyframe for p in packets)}
-        found |= {"width": stream.width, "height": stream.height, "fps": float(stream.average_rate or 0)}
+    key_frames, size = 0, (0, 0)
+    times: list[float | None] = []
+    for frame in video.frames(path):
+        key_frames += frame.key_frame
+        size = video.upright_size(frame)
+        times.append(frame.time)
+    known = [(k, time) for k, time in enumerate(times) if time is not None]
+    (first, start), (last, end) = (known[0], known[-1]) if known else ((0, 0.0), (0, 0.0))
+    fps = round((last - first) / (end - start), 3) if end > start else 0.0
+    found = {"frames": len(times), "key_frames": key_frames, "width": size[0], "height": size[1], "fps": fps}
     return found | {"sha256": sha256(path)}
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """`facts`, and `problem`: "missing", "unreadable (…)", "no frames", or nothing. Never raises."""
+    """`facts`, and `problem`: "missing", "unreadable (…)", or nothing. Never raises."""
     nothing: dict[str, Any] = {"frames": 0, "key_frames": 0, "width": 0, "height": 0, "fps": 0.0, "sha256": ""}
+    if not _is_utf8(str(path)):
+        return nothing | {"problem": "unreadable (its name is not UTF-8; rename it)"}
     try:
-        found = facts(path)
-    except (av.FFmpegError, OSError, IndexError) as error:
-        if not path.exists():
-            return nothing | {"problem": "missing"}
-        reason = "no video stream" if isinstance(error, IndexError) else str(error)
-        return nothing | {"problem": f"unreadable ({reason})"}
-    return found | {"problem": "" if found["frames"] else "no frames"}
+        return facts(path) | {"problem": ""}
+    except (UserError, OSError) as error:
+        return nothing | {"problem": str(error).removeprefix(f"{path}: ").splitlines()[0]}
+
+
+def unchanged(path: Path, checksum: str) -> None:
+    """Check that a file is still the one that its index has seen, bit for bit.
+
+    Args:
+        path: Video file.
+        checksum: Column sha256 of the index.
+
+    Raises:
+        UserError: It is gone, can't be read, or is another one.
+    """
+    remedy = "make the index again: snakemake --cores 8 --forcerun index_videos"
+    try:
+        now = sha256(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: was there when the index was made ({error.strerror}); put it back, or {remedy}"
+        ) from error
+    if now != checksum:
+        raise UserError(f"{path}: has changed since the index was made; {remedy}")
 
 
 def inspect_all(table: pd.DataFrame, workers: int = 1) -> pd.DataFrame:
@@ -73,7 +100,10 @@ def inspect_all(table: pd.DataFrame, workers: int = 1) -> pd.DataFrame:
         rows.append(row)
         if len(rows) % 1000 == 0 or len(rows) == len(paths):
             log.info("looked into %d of %d videos", len(rows), len(paths))
-    return pd.concat([table.reset_index(drop=True), pd.DataFrame(rows)], axis=1)[list(COLUMNS)]
+    found = pd.concat([table.reset_index(drop=True), pd.DataFrame(rows)], axis=1)[list(COLUMNS)]
+    for column in ("video", "path"):
+        found[column] = [_printable(text) for text in found[column]]
+    return found
 
 
 def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
@@ -82,7 +112,22 @@ def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
         return
     # Not forked: what FFmpeg's threads hold at that moment would be held in the children for ever.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(inspect, paths, chunksize=16)
+        try:
+            yield from pool.map(inspect, paths, chunksize=16)
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a process that looked into videos was killed (no memory left, or a file that crashes FFmpeg); "
+                "--threads 1 says where it gets to"
+            ) from error
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a file name can be written into lists and headers (Python has its other bytes as lone surrogates)."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _printable(name: str) -> str:
+    return name if _is_utf8(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def build(layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1) -> pd.DataFrame:
