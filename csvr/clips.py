@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from csvr import cli
 from csvr.data.clips import packed, read_video
-from csvr.data.extraction import extract_shard
+from csvr.data.extraction import Video, extract_shard
 
 
 def main() -> None:
@@ -22,9 +22,9 @@ def main() -> None:
     args = cli.shard_parser(__doc__).parse_args()
     settings = cli.settings(args.params, {"short_side": int, "aspect": float, "storage": str, "quality": int})
 
-    def extract(video: str, path: Path) -> Mapping[str, NDArray[Any]]:
+    def extract(video: Video, path: Path) -> Mapping[str, NDArray[Any]]:
         images = read_video(path, settings["short_side"], settings["aspect"])
-        return packed(video, images, settings["storage"], settings["quality"])
+        return packed(video.name, images, settings["storage"], settings["quality"])
 
     extract_shard("clips", extract, args)
 

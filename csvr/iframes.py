@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from csvr import cli
-from csvr.data.extraction import extract_shard
+from csvr.data.extraction import Video, extract_shard
 from csvr.data.iframes import read_iframes
 
 
@@ -22,9 +22,10 @@ def main() -> None:
     args = cli.shard_parser(__doc__).parse_args()
     settings = cli.settings(args.params, {"short_side": int, "aspect": float})
 
-    def extract(video: str, path: Path) -> dict[str, NDArray[Any]]:
-        found = read_iframes(path, settings["short_side"], settings["aspect"])
-        return {video: found.images, f"{video}/index": found.index, f"{video}/time": found.time}
+    def extract(video: Video, path: Path) -> dict[str, NDArray[Any]]:
+        found = read_iframes(path, settings["short_side"], settings["aspect"], video.frames)
+        name = video.name
+        return {name: found.images, f"{name}/index": found.index, f"{name}/time": found.time}
 
     extract_shard("iframes", extract, args)
 

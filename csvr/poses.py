@@ -47,7 +47,7 @@ def listed(sources: list[Path]) -> list[tuple[str, Path]]:
 
 
 @contextmanager
-def wanted(args: argparse.Namespace) -> Iterator[tuple[list[Video], Callable[[str, Path], Path], dict[str, Any]]]:
+def wanted(args: argparse.Namespace) -> Iterator[tuple[list[Video], Callable[[Video], Path], dict[str, Any]]]:
     """What the flags ask for, as `csvr.data.extraction.indexed` gives it."""
     if args.index:
         with indexed(args.index, args.shard, args.reencoded) as found:
@@ -55,7 +55,7 @@ def wanted(args: argparse.Namespace) -> Iterator[tuple[list[Video], Callable[[st
         return
     number, count = args.shard
     videos = [Video(name, path) for name, path in listed(args.videos)]
-    yield videos[number::count], lambda _, path: path, {"index_sha256": None, "params": {}}
+    yield videos[number::count], lambda video: video.path, {"index_sha256": None, "params": {}}
 
 
 def extract(args: argparse.Namespace) -> None:

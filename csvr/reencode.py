@@ -14,7 +14,7 @@ def main() -> None:
     """Parse flags, re-encode under a Sacred run."""
     args = cli.shard_parser(__doc__).parse_args()
     settings = Settings.of(args.params)
-    extract_shard("reencode", lambda video, path: {video: reencode(path, settings)}, args)
+    extract_shard("reencode", lambda video, path: {video.name: reencode(path, settings)}, args)
 
 
 if __name__ == "__main__":

@@ -29,15 +29,12 @@ def read_video(path: Path, short_side: int, aspect: float | None = None) -> Fram
         aspect: Width by height to which frames are stretched; None keeps the video's.
 
     Returns:
-        RGB, uint8, shape (T, h, w, 3).
+        RGB, upright, uint8, shape (T, h, w, 3).
 
     Raises:
-        UserError: The file can't be decoded or holds no frame.
+        UserError: As `video.frames`.
     """
-    images = [resized(frame, short_side, aspect) for frame in frames(path)]
-    if not images:
-        raise UserError(f"{path}: no frame could be decoded")
-    return np.stack(images)
+    return np.stack([resized(frame, short_side, aspect) for frame in frames(path)])
 
 
 def packed(video: str, images: Frames, storage: str, quality: int) -> Mapping[str, NDArray[Any]]:

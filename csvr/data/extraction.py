@@ -22,19 +22,18 @@ from csvr.errors import UserError
 from csvr.tracking.record import record
 
 log = logging.getLogger(__name__)
-Extract = Callable[[str, Path], tuple[Mapping[str, NDArray[Any]], Any]]
-"""(name, file) → arrays by name, which hold the video's, and a JSON-able note."""
 REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Video:
-    """A video to extract from; `frames` says how much work it is, and `seconds` how long it is."""
+    """A video to extract from: `frames` says how much work it is, `seconds` how long it is, `sha256` what file it was."""
 
     name: str
     path: Path
     frames: int = 1
     seconds: float = 0.0
+    sha256: str | None = None
 
 
 def shard_rows(table: pd.DataFrame, shard: tuple[int, int]) -> pd.DataFrame:
@@ -43,6 +42,10 @@ def shard_rows(table: pd.DataFrame, shard: tuple[int, int]) -> pd.DataFrame:
     ends = table.frames.cumsum()
     middle = ends - table.frames / 2
     return table[np.minimum(middle * count // max(int(table.frames.sum()), 1), count - 1) == number]
+
+
+Extract = Callable[[Video], tuple[Mapping[str, NDArray[Any]], Any]]
+"""Gives arrays by name, which hold the video's, and a JSON-able note."""
 
 
 class Progress:
@@ -106,7 +109,7 @@ def extract_videos(
             if video.name in shard.notes:
                 continue
             try:
-                shard.add(video.name, *extract(video.name, video.path))
+                shard.add(video.name, *extract(video))
             except UserError as error:
                 bad.append(str(error))
             progress.advance(video)
@@ -118,14 +121,14 @@ def extract_videos(
 
 def extract_shard(
     name: str,
-    extract: Callable[[str, Path], Mapping[str, NDArray[Any]]],
+    extract: Callable[[Video, Path], Mapping[str, NDArray[Any]]],
     args: Namespace,
 ) -> None:
     """Extract from the videos of one shard of an index, as one Sacred run.
 
     Args:
         name: Step name for the run record.
-        extract: (name, file) → arrays by name.
+        extract: Gives arrays by name; the file to read may be another one than the video's.
         args: Flags of `cli.shard_parser`. The header of the shard that is written holds run id, parameters, hashes of
             sources and index, and the list of videos.
 
@@ -138,7 +141,7 @@ def extract_shard(
             about = made | {"params": args.params | made["params"], "code": run.info["code_sha256"]}
             extract_videos(
                 f"{name} {args.shard[0] + 1}/{args.shard[1]}", videos,
-                lambda video, path: (extract(video, file(video, path)), None),
+                lambda video: (extract(video, file(video)), None),
                 args.output, about, {"run_id": run._id, **about},
             )  # fmt: skip
         size, seconds = args.output.stat().st_size, sum(video.seconds for video in videos)
@@ -152,8 +155,8 @@ def extract_shard(
 @contextmanager
 def indexed(
     source: Path, shard: tuple[int, int], reencoded: Path | None
-) -> Iterator[tuple[list[Video], Callable[[str, Path], Path], dict[str, Any]]]:
-    """The videos of one shard of an index, the file to read of each (name and path), and where they came from.
+) -> Iterator[tuple[list[Video], Callable[[Video], Path], dict[str, Any]]]:
+    """The videos of one shard of an index, the file to read of each, and where they came from.
 
     The latter is what headers of shards have: `index_sha256`, and `params` with how they were re-encoded, if they were.
 
@@ -163,12 +166,21 @@ def indexed(
     table = shard_rows(index.read(source), shard)
     rate = table.fps.where(table.fps > 0, 25.0)
     videos = [
-        Video(name, Path(path), frames, frames / fps)
-        for name, path, frames, fps in zip(table.video, table.path, table.frames, rate, strict=True)
+        Video(name, Path(path), frames, frames / fps, checksum)
+        for name, path, frames, fps, checksum in zip(
+            table.video, table.path, table.frames, rate, table.sha256, strict=True
+        )
     ]
     made: dict[str, Any] = {"index_sha256": index.digest(source), "params": {}}
     if reencoded is None:
-        yield videos, lambda _, path: path, made
+        yield videos, _unchanged, made
         return
     with reencoding.opened(reencoded, made["index_sha256"]) as (store, params):
-        yield videos, lambda name, _: store.file(name), made | {"params": {"reencode": params}}
+        yield videos, lambda video: store.file(video.name), made | {"params": {"reencode": params}}
+
+
+def _unchanged(video: Video) -> Path:
+    """The video's file, if it is still the one that the index has seen."""
+    if video.sha256:
+        index.unchanged(video.path, video.sha256)
+    return video.path

@@ -1,7 +1,7 @@
 """I-frames: the pictures of a compressed video that are coded without reference to others.
 
-An I-frame here is a frame whose picture type is I. A key frame (random access point) is always one; with
-H.264's open GOPs some I-frames are no key frames.
+An I-frame here is a frame whose picture type is I; in codecs without picture types, a key frame. A key frame (random
+access point) is always one; with H.264's open GOPs some I-frames are no key frames.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from csvr.data.video import frames, picture_type, resized
+from csvr.data import video
+from csvr.data.video import is_iframe, opened, resized
 from csvr.errors import UserError
 
 # What the decoder may skip so that exactly the I pictures remain. Measured on real files: decoders of the
@@ -30,7 +31,7 @@ class IFrames:
     """The I-frames of one video, in display order.
 
     Attributes:
-        images: RGB, uint8, shape (n, h, w, 3).
+        images: RGB, upright, uint8, shape (n, h, w, 3).
         index: Position of each among all frames of the video, int32, shape (n,).
         time: Presentation time in seconds, float64, shape (n,).
     """
@@ -40,20 +41,22 @@ class IFrames:
     time: NDArray[np.float64]
 
 
-def read_iframes(path: Path, short_side: int, aspect: float | None = None) -> IFrames:
-    """The I-frames of `path`, decoding nothing else where the codec allows it.
+def read_iframes(path: Path, short_side: int, aspect: float | None = None, frames: int | None = None) -> IFrames:
+    """The I-frames of `path`.
 
     Args:
         path: Video file.
         short_side: Pixels of the stored images' shorter side.
         aspect: Width by height to which they are stretched; None keeps the video's.
+        frames: How many frames the video has by its index, so that it is known to decode without an error. Then the
+            I-frames alone are decoded, where the codec allows it; without it, all frames are, and damage is found.
 
     Raises:
-        UserError: The file can't be decoded or holds no frame.
+        UserError: As `video.frames`.
     """
-    found = sorted(_fast(path) or _complete(path), key=lambda item: item[0])
+    found = sorted((frames and _fast(path, frames)) or _complete(path), key=lambda item: item[0])
     if not found:
-        raise UserError(f"{path}: no frame could be decoded")
+        raise UserError(f"{path}: unreadable (no I-frame)")
     return IFrames(
         images=np.stack([resized(frame, short_side, aspect) for _, frame in found]),
         index=np.array([index for index, _ in found], np.int32),
@@ -63,33 +66,26 @@ def read_iframes(path: Path, short_side: int, aspect: float | None = None) -> IF
 
 def _complete(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
     """Index and frame of each I picture, by a full decode."""
-    return ((index, frame) for index, frame in enumerate(frames(path)) if picture_type(frame) == "I")
+    return ((index, frame) for index, frame in enumerate(video.frames(path)) if is_iframe(frame))
 
 
-def _fast(path: Path) -> list[tuple[int, av.VideoFrame]] | None:
+def _fast(path: Path, frames: int) -> list[tuple[int, av.VideoFrame]] | None:
     """The same, decoding I pictures alone; None where that would not be certain to be the same.
 
     The position of a frame follows from the presentation times of all packets, which are read without
-    decoding; it is not certain when a packet has none, or when the stream does not start with a key frame
-    (a decoder then drops what it can't reconstruct).
+    decoding; it is not certain when a packet has none, when not every packet is one of the `frames`, or when the
+    stream does not start with a key frame (a decoder then drops what it can't reconstruct).
     """
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                return None
-            stream = container.streams.video[0]
-            skip = _SKIP.get(stream.codec_context.name)
-            packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
-            times = [p.pts for p in packets if p.pts is not None]
-            if skip is None or not packets or not packets[0].is_keyframe or len(set(times)) != len(packets):
-                return None
-            position = {pts: index for index, pts in enumerate(sorted(times))}
-        with av.open(str(path)) as container:
-            context = container.streams.video[0].codec_context
-            context.skip_frame, context.thread_count = skip, 1  # type: ignore[assignment]
-            found = [frame for frame in container.decode(video=0) if picture_type(frame) == "I"]
-    except (av.FFmpegError, OSError) as error:
-        raise UserError(f"{path}: can't be decoded ({error})") from error
+    with opened(path) as (container, stream):
+        skip = _SKIP.get(stream.codec_context.name)
+        packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
+    times = {p.pts for p in packets if p.pts is not None}
+    if skip is None or not len(packets) == len(times) == frames or not packets[0].is_keyframe:
+        return None
+    position = {pts: index for index, pts in enumerate(sorted(times))}
+    with opened(path) as (container, stream):
+        stream.codec_context.skip_frame = skip  # type: ignore[assignment]
+        found = [frame for frame in container.decode(stream) if is_iframe(frame)]
     if any(frame.pts not in position for frame in found):
         return None
     return [(position[frame.pts], frame) for frame in found if frame.pts is not None]

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import av
 import pandas as pd
 
-from csvr.data import layouts
+from csvr.data import layouts, video
 from csvr.errors import UserError
 from csvr.files import sha256
+from csvr.tracking.sources import code_hash
 
 log = logging.getLogger(__name__)
 COLUMNS: Final = (*layouts.LISTED, "frames", "key_frames", "width", "height", "fps", "sha256", "problem")
 Action = Literal["error", "skip", "loop"]
+REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -40,40 +46,129 @@ class Policy:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """Frames, key frames (every one is an I-frame), size, rate and checksum of a video file, from its packets.
+    """Frames, key frames (every one is an I-frame), upright size, frames a second and checksum of a video file.
+
+    Every frame is decoded: only so is it known how many there are, and that all can be used.
 
     Raises:
-        OSError, av.FFmpegError, IndexError: Unreadable, or without a video stream.
+        UserError: As `video.frames`.
     """
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
-        found: dict[str, Any] = {"frames": len(packets), "key_frames": sum(p.is_keyframe for p in packets)}
-        found |= {"width": stream.width, "height": stream.height, "fps": float(stream.average_rate or 0)}
+    key_frames, size = 0, (0, 0)
+    times: list[float | None] = []
+    for frame in video.frames(path):
+        key_frames += frame.key_frame
+        size = video.upright_size(frame)
+        times.append(frame.time)
+    known = [(k, time) for k, time in enumerate(times) if time is not None]
+    (first, start), (last, end) = (known[0], known[-1]) if known else ((0, 0.0), (0, 0.0))
+    fps = round((last - first) / (end - start), 3) if end > start else 0.0
+    found = {"frames": len(times), "key_frames": key_frames, "width": size[0], "height": size[1], "fps": fps}
     return found | {"sha256": sha256(path)}
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """`facts`, and `problem`: "missing", "unreadable (…)", "no frames", or nothing. Never raises."""
+    """`facts`, and `problem`: "missing", "unreadable (…)", or nothing. Never raises."""
     nothing: dict[str, Any] = {"frames": 0, "key_frames": 0, "width": 0, "height": 0, "fps": 0.0, "sha256": ""}
+    if not _is_utf8(str(path)):
+        return nothing | {"problem": "unreadable (its name is not UTF-8; rename it)"}
     try:
-        found = facts(path)
-    except (av.FFmpegError, OSError, IndexError) as error:
-        if not path.exists():
-            return nothing | {"problem": "missing"}
-        reason = "no video stream" if isinstance(error, IndexError) else str(error)
-        return nothing | {"problem": f"unreadable ({reason})"}
-    return found | {"problem": "" if found["frames"] else "no frames"}
+        return facts(path) | {"problem": ""}
+    except (UserError, OSError) as error:
+        return nothing | {"problem": str(error).removeprefix(f"{path}: ").splitlines()[0]}
 
 
-def inspect_all(table: pd.DataFrame, workers: int = 1) -> pd.DataFrame:
-    """A table of `layouts.read` with the columns that `inspect` adds; files are read by `workers` processes."""
-    paths, rows = [Path(path) for path in table.path], []
-    for row in _mapped(paths, workers):
-        rows.append(row)
-        if len(rows) % 1000 == 0 or len(rows) == len(paths):
-            log.info("looked into %d of %d videos", len(rows), len(paths))
-    return pd.concat([table.reset_index(drop=True), pd.DataFrame(rows)], axis=1)[list(COLUMNS)]
+def unchanged(path: Path, checksum: str) -> None:
+    """Check that a file is still the one that its index has seen, bit for bit.
+
+    Args:
+        path: Video file.
+        checksum: Column sha256 of the index.
+
+    Raises:
+        UserError: It is gone, can't be read, or is another one.
+    """
+    remedy = "make the index again: snakemake --cores 8 --forcerun index_videos"
+    try:
+        now = sha256(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: was there when the index was made ({error.strerror}); put it back, or {remedy}"
+        ) from error
+    if now != checksum:
+        raise UserError(f"{path}: has changed since the index was made; {remedy}")
+
+
+def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = None) -> pd.DataFrame:
+    """A table of `layouts.read` with the columns that `inspect` adds.
+
+    Args:
+        table: As `layouts.read` gives it.
+        workers: Processes that read files.
+        journal: Where to note what is found in each file; what it says of files of the same size and time is not looked
+            for again.
+    """
+    states = [_state(path) for path in table.path]
+    known = _noted(journal)
+    todo = [k for k, state in enumerate(states) if state is None or state not in known]
+    if len(todo) < len(states):
+        log.info("looked into %d of %d videos before", len(states) - len(todo), len(states))
+    rows: dict[int, dict[str, Any]] = {k: known[state] for k, state in enumerate(states) if state in known}
+    began = said = time.monotonic()
+    with _noting(journal) as note:
+        for done, (k, row) in enumerate(
+            zip(todo, _mapped([Path(table.path.iloc[k]) for k in todo], workers), strict=True), start=1
+        ):
+            rows[k] = row
+            note(states[k], row)
+            if time.monotonic() - said > REPORT_SECONDS or done == len(todo):
+                said = time.monotonic()
+                left = (len(todo) - done) * (said - began) / done / 60
+                log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left)
+    ordered = pd.DataFrame([rows[k] for k in range(len(states))])
+    found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[list(COLUMNS)]
+    for column in ("video", "path"):
+        found[column] = [_printable(text) for text in found[column]]
+    return found
+
+
+def _state(path: str) -> str | None:
+    """Path, size and time of a file, None if there is none to look into."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
+
+
+def _noted(journal: Path | None) -> dict[str | None, dict[str, Any]]:
+    """What a journal says, by `_state`; nothing if other code wrote it."""
+    try:
+        lines = journal.read_text().split("\n")[:-1] if journal else []  # the last one is empty, or torn
+    except OSError:
+        lines = []
+    if not lines or lines[0] != code_hash("index"):
+        return {}
+    return dict(map(json.loads, lines[1:]))
+
+
+@contextmanager
+def _noting(journal: Path | None) -> Iterator[Callable[[str | None, dict[str, Any]], None]]:
+    """A function that appends to the journal; it begins anew if other code wrote it, or its last line is torn."""
+    if journal is None:
+        yield lambda state, row: None
+        return
+    known = _noted(journal)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with journal.open("w") as file:
+        file.write("".join(f"{line}\n" for line in (code_hash("index"), *map(json.dumps, known.items()))))
+        file.flush()
+
+        def note(state: str | None, row: dict[str, Any]) -> None:
+            if state is not None and _is_utf8(state):
+                file.write(f"{json.dumps([state, row])}\n")
+                file.flush()
+
+        yield note
 
 
 def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
@@ -82,22 +177,39 @@ def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
         return
     # Not forked: what FFmpeg's threads hold at that moment would be held in the children for ever.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(inspect, paths, chunksize=16)
+        try:
+            yield from pool.map(inspect, paths, chunksize=16)
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a process that looked into videos was killed (no memory left, or a file that crashes FFmpeg); "
+                "--threads 1 says where it gets to"
+            ) from error
 
 
-def build(layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1) -> pd.DataFrame:
+def _is_utf8(name: str) -> bool:
+    """Whether a file name can be written into lists and headers (Python has its other bytes as lone surrogates)."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _printable(name: str) -> str:
+    return name if _is_utf8(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def build(
+    layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1, journal: Path | None = None
+) -> pd.DataFrame:
     """The index of the whole data set (columns `COLUMNS`), every file opened once.
 
     Args:
         layout, videos, splits, split: See `layouts.read`.
         policy: What becomes of videos that can't be used.
-        workers: Processes.
+        workers, journal: See `inspect_all`.
 
     Raises:
         UserError: Lists are wrong; or there are unusable files of a kind for which the policy is "error", all of which
             are named; or a class has no video left for training or testing.
     """
-    table = inspect_all(layouts.read(layout, videos, splits, split), workers)
+    table = inspect_all(layouts.read(layout, videos, splits, split), workers, journal)
     short = (table.problem == "") & (table.frames < policy.min_frames)
     reasons = table.frames.map(lambda n: f"{n} frames, but clip and future need {policy.min_frames}")
     if policy.short != "loop":

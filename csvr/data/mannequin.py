@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,8 @@ def generate(root: Path, params: dict[str, Any], workers: int) -> dict[str, Any]
         A summary: number of videos, and one SHA-256 over all of them.
     """
     todo = clips(params["test_groups"], params["train_groups"], params["clips_per_train_group"])
-    with ProcessPoolExecutor(workers) as pool:
+    # Not forked: what FFmpeg's threads hold at that moment would be held in the children for ever.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         done = list(pool.map(_write, [(clip, root, params) for clip in todo], chunksize=8))
     shards.write(root / "keypoints.safetensors", {name: points for name, points, _ in done}, {"unit": "pixel"})
 

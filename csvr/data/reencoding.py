@@ -22,7 +22,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from csvr.data import shards
-from csvr.data.video import frames
+from csvr.data.video import frames, to_rgb, upright_size
 from csvr.errors import UserError
 
 CODECS: Final = ("mpeg4", "libx264")
@@ -65,7 +65,7 @@ def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
     """A video with an I-frame every `settings.gop` frames, as the bytes of a Matroska file; the same ones every time.
 
     Raises:
-        UserError: The video can't be decoded or holds no frame.
+        UserError: As `video.frames`.
     """
     target, reformatter, count = io.BytesIO(), VideoReformatter(), 0
     rate = _rate(path)
@@ -74,11 +74,14 @@ def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
         for count, frame in enumerate(frames(path), start=1):
             if stream is None:
                 stream = container.add_stream(settings.codec, rate=rate)
-                stream.width, stream.height = _size(frame.width, frame.height, settings.short_side)
+                stream.width, stream.height = _size(*upright_size(frame), settings.short_side)
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.gop_size, stream.codec_context.max_b_frames = settings.gop, 0
                 stream.codec_context.thread_count = 1  # so that bytes don't depend on the machine
                 stream.codec_context.options = _options(settings)
+            if frame.rotation:
+                upright = np.ascontiguousarray(to_rgb(frame, stream.width, stream.height))
+                frame = av.VideoFrame.from_ndarray(upright, format="rgb24")  # noqa: PLW2901
             image = reformatter.reformat(frame, stream.width, stream.height, "yuv420p", interpolation="AREA")
             if image is frame:  # nothing to convert
                 image = av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
@@ -86,8 +89,6 @@ def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
             image.pict_type = 0
             image.pts, image.time_base = count - 1, 1 / rate
             container.mux(stream.encode(image))
-        if not count:
-            raise UserError(f"{path}: no frame could be decoded")
         container.mux(stream.encode())
     return np.frombuffer(target.getvalue(), np.uint8)
 

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
 from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from csvr.errors import UserError
 
 Frames = NDArray[np.uint8]
+CONTAINERS: Final = (
+    "avi", "mov", "matroska", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg", "m4v", "h264", "hevc", "ivf", "dv",
+    "mxf",
+)  # fmt: skip
+"""FFmpeg's names of the file formats that are opened, whatever the suffix."""
+MIN_SIDE: Final = 16
+"""Pixels of the smallest picture's shorter side."""
+MAX_ASPECT: Final = 8
+"""Longest picture's longer side, in shorter ones: scaled to a given short side, such pictures would fill the memory."""
 _reformatter = VideoReformatter()  # one for all frames: setting up a conversion takes longer than converting
 
 
@@ -50,19 +65,111 @@ def encode(path: Path, frames: Frames, fps: int, gop: int, b_frames: int = 2, qu
 
 
 def frames(path: Path) -> Iterator[av.VideoFrame]:
-    """All frames of the first video stream, in display order.
+    """All frames of a video, in display order: the one way in which any part of csvr decodes a whole video.
+
+    So all agree on how many frames there are, and which files are refused. Of several video streams it is the first
+    that is no cover picture. Frames have the times that they have: nothing is dropped or doubled for a constant rate.
 
     Raises:
-        UserError: The file can't be opened, has no video stream, or breaks off in the middle.
+        UserError: No such file, or one that is no video; a frame is damaged, even if the decoder can conceal it; more
+            than a tenth of the announced time is missing at the end; pictures are tiny, very long, or change their
+            size. The message is one line that starts with the path.
     """
+    ends: dict[int, int] = {}  # of the last packet of each stream, in its own unit
+    size, count = (0, 0), 0
+    with opened(path) as (container, stream):
+        for packet in container.demux():
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None and packet.size:
+                after = time + (packet.duration or 0)
+                ends[packet.stream_index] = max(after, ends.get(packet.stream_index, after))
+            if packet.stream_index != stream.index:
+                continue
+            try:
+                decoded = stream.decode(packet)
+            except av.FFmpegError as error:
+                raise UserError(f"{path}: unreadable (damaged after {count} frames: {_reason(error)})") from error
+            for frame in decoded:
+                if frame.is_corrupt or packet.is_corrupt:
+                    raise UserError(f"{path}: unreadable (damaged: frame {count} is not whole)")
+                _check_size(path, upright_size(frame), size, count)
+                size = upright_size(frame)
+                yield frame
+                count += 1
+        announced = _announced(container, stream)
+        units = {s.index: float(s.time_base) for s in container.streams if s.time_base}
+    if not count:
+        raise UserError(f"{path}: unreadable (no frame could be decoded)")
+    seconds = max((end * units.get(index, 0.0) for index, end in ends.items()), default=0.0)
+    if seconds < 0.9 * announced:
+        raise UserError(
+            f"{path}: unreadable (breaks off: {count} frames, {seconds:.2f} of the announced {announced:.2f} seconds)"
+        )
+
+
+def _check_size(path: Path, size: tuple[int, int], last: tuple[int, int], count: int) -> None:
+    text, before = (f"{width} × {height}" for width, height in (size, last))
+    if count and size != last:
+        raise UserError(f"{path}: unreadable (its size changes from {before} to {text} at frame {count})")
+    if min(size) < MIN_SIDE or max(size) > MAX_ASPECT * min(size):
+        raise UserError(
+            f"{path}: unreadable ({text} pixels: each side needs {MIN_SIDE}, and at most {MAX_ASPECT} times the other)"
+        )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """An open file and its first video stream that is no cover picture, which decodes with one thread.
+
+    Raises:
+        UserError: No such file, or one that is no video, or can't be read; also from inside the `with` block.
+    """
+    _require_file(path)
+    # "file:": a colon in a name is no protocol. The lists: a text file must not make FFmpeg open other files or hosts.
+    options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UserError(f"{path}: no video stream")
-            container.streams.video[0].thread_count = 1  # processes, not threads, make this parallel
-            yield from container.decode(video=0)
+        container = av.open(f"file:{path}", options=options)
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+        reason = "no video, or one whose header or index is missing or damaged"
+        raise UserError(f"{path}: unreadable ({reason})") from error
     except (av.FFmpegError, OSError) as error:
-        raise UserError(f"{path}: can't be decoded ({error})") from error
+        raise UserError(f"{path}: unreadable ({_reason(error)})") from error
+    with container:
+        stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+        if stream is None:
+            raise UserError(f"{path}: unreadable (no video stream)")
+        stream.thread_count = 1  # processes, not threads, make this parallel
+        try:
+            yield container, stream
+        except (av.FFmpegError, OSError) as error:
+            raise UserError(f"{path}: unreadable ({_reason(error)})") from error
+
+
+def _require_file(path: Path) -> None:
+    """Raise a UserError unless `path` is a file with something in it; pipes are never opened, as that may not end."""
+    try:
+        mode = path.stat()
+    except FileNotFoundError as error:
+        reason = f"missing (a link to {os.readlink(path)}, which is not there)" if path.is_symlink() else "missing"
+        raise UserError(f"{path}: {reason}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: unreadable ({_reason(error)})") from error
+    if not stat.S_ISREG(mode.st_mode):
+        kind = "folder" if stat.S_ISDIR(mode.st_mode) else "pipe or device"
+        raise UserError(f"{path}: unreadable (a {kind}, not a file)")
+    if not mode.st_size:
+        raise UserError(f"{path}: unreadable (0 bytes)")
+
+
+def _announced(container: InputContainer, stream: VideoStream) -> float:
+    """Seconds that the file is to have by its own header; 0 where that is not known."""
+    if container.format.name == "avi":  # without its index, FFmpeg estimates the duration
+        return float(stream.frames / stream.average_rate) if stream.average_rate else 0.0
+    return (container.duration or 0) / 1e6
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def picture_type(frame: av.VideoFrame) -> str:
@@ -70,20 +177,38 @@ def picture_type(frame: av.VideoFrame) -> str:
     return PictureType(frame.pict_type).name
 
 
+def is_iframe(frame: av.VideoFrame) -> bool:
+    """Whether the picture type is I; codecs that have no types count by key frames."""
+    return bool(frame.pict_type == PictureType.I or (frame.pict_type == PictureType.NONE and frame.key_frame))
+
+
+def upright_size(frame: av.VideoFrame) -> tuple[int, int]:
+    """Width and height of the frame as it is to be shown."""
+    return (frame.height, frame.width) if _quarter_turns(frame) % 2 else (frame.width, frame.height)
+
+
+def _quarter_turns(frame: av.VideoFrame) -> int:
+    """By how many right angles the file says that the frame must be turned, counter-clockwise."""
+    return round(frame.rotation / 90)
+
+
 def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Frames:
-    """The frame as RGB, scaled by averaging over areas: uint8, shape (height, width, 3)."""
+    """The frame upright, as RGB, scaled by averaging over areas: uint8, shape (height, width, 3)."""
+    turns = _quarter_turns(frame)
+    if turns % 2:
+        width, height = height, width
     rgb = _reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA")
-    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+    return np.rot90(np.asarray(rgb.to_ndarray(), dtype=np.uint8), turns)
 
 
 def resized(frame: av.VideoFrame, short_side: int, aspect: float | None = None) -> Frames:
-    """The frame as RGB with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3).
+    """The frame upright, as RGB, with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3).
 
     Args:
         frame: Of any size.
         short_side: Pixels.
         aspect: Width by height to which the frame is stretched; None keeps its own.
     """
-    sides = (aspect, 1.0) if aspect else (frame.width, frame.height)
+    sides = (aspect, 1.0) if aspect else upright_size(frame)
     width, height = (max(short_side, round(side * short_side / min(sides))) for side in sides)
     return to_rgb(frame, width, height)

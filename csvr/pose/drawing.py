@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from csvr.data.video import frames, picture_type, to_rgb
+from csvr.data.video import frames, is_iframe, to_rgb, upright_size
 from csvr.pose.detector import Detector, load
 from csvr.pose.extract import Settings, VideoPoses, video_poses
 from csvr.pose.skeleton import KEYPOINTS, LIMBS
@@ -49,16 +49,17 @@ def drawn(video: Path, found: VideoPoses) -> Iterator[Image]:
     pose = np.zeros((17, 3), np.float32)
     poses = dict(zip(found.frame.tolist(), found.poses, strict=True))
     for number, frame in enumerate(frames(video)):
-        scale = max(1.0, SMALLEST / min(frame.width, frame.height))
+        size = upright_size(frame)
+        scale = max(1.0, SMALLEST / min(size))
         # Even sides, as H.264 wants.
-        width, height = (2 * round(side * scale / 2) for side in (frame.width, frame.height))
+        width, height = (2 * round(side * scale / 2) for side in size)
         image = np.ascontiguousarray(to_rgb(frame, width, height))
         pose = poses.get(number, pose)
-        at = pose * (width / frame.width, height / frame.height, 1)
+        at = pose * (width / size[0], height / size[1], 1)
         skeleton(image, at)
         people = f"{int((pose[:, 2] > 0).sum())} joints" if pose[:, 2].any() else "nobody found"
         label(image, f"frame {number}, {people}", (8, height - 10))
-        if picture_type(frame) == "I":
+        if is_iframe(frame):
             cv2.rectangle(image, (0, 0), (width - 1, height - 1), MARK, max(6, height // 60))
             label(image, "I-frame", (12, 30), MARK)
         yield image

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csvr.data.extraction import Video, extract_videos
-from csvr.data.video import frames, to_rgb
+from csvr.data.video import frames, to_rgb, upright_size
 from csvr.errors import UserError
 from csvr.pose.detector import Detector, Person, load
 from csvr.pose.skeleton import OKS_SIGMAS
@@ -70,9 +70,9 @@ class VideoPoses:
     """Poses of one video.
 
     Attributes:
-        poses: x, y in pixels of the video and confidence, shape (T, 17, 3); missing = (0, 0, 0).
+        poses: x, y in pixels of the upright video and confidence, shape (T, 17, 3); missing = (0, 0, 0).
         frame: Number of each looked-at frame in the video, shape (T,).
-        size: Width and height of the video in pixels, shape (2,).
+        size: Width and height of the upright video in pixels, shape (2,).
     """
 
     poses: NDArray[np.float32]
@@ -129,13 +129,13 @@ def follow(people: Sequence[Sequence[Person]], continuity: float) -> NDArray[np.
 
 
 def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], Frames, tuple[int, int]]]:
-    """Frame numbers, RGB frames (n, h, w, 3) and the video's (width, height), a batch at a time."""
+    """Frame numbers, upright RGB frames (n, h, w, 3) and the video's (width, height), a batch at a time."""
     numbers: list[int] = []
     images: list[Frames] = []
     size, shape = (0, 0), (0, 0)
     for number, frame in enumerate(frames(path)):
         if number == 0:
-            size = (frame.width, frame.height)
+            size = upright_size(frame)
             scale = min(1.0, settings.long_edge / max(size))
             shape = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
         if number % settings.stride:
@@ -158,7 +158,7 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
         settings: Parameters.
 
     Raises:
-        UserError: The video can't be decoded or holds no frame.
+        UserError: As `video.frames`.
     """
     numbers: list[int] = []
     people: list[list[Person]] = []
@@ -167,8 +167,6 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
         numbers += more
         people += detect(images)
         shape = (images.shape[2], images.shape[1])
-    if not numbers:
-        raise UserError(f"{path}: no frame could be decoded")
     poses = follow(people, settings.continuity)
     found = poses[..., 2] > 0
     factor = np.array(size, dtype=np.float32) / np.array(shape, dtype=np.float32)
@@ -179,7 +177,7 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
 
 def extract(
     videos: Sequence[Video], settings: Settings, output: Path, identity: Mapping[str, Any], about: Mapping[str, Any],
-    device: str = "cpu", name: str = "poses", file: Callable[[str, Path], Path] = lambda _, path: path,
+    device: str = "cpu", name: str = "poses", file: Callable[[Video], Path] = lambda video: video.path,
 ) -> dict[str, Any]:  # fmt: skip
     """Find the poses of `videos` and write them as one shard.
 
@@ -194,7 +192,7 @@ def extract(
             warnings (videos in which nobody was found).
         device: Where the network runs.
         name: What is done, for the log.
-        file: The file to read of a video (name, path).
+        file: The file to read of a video.
 
     Returns:
         videos, frames, detection_rate (over all frames) and warnings.
@@ -207,11 +205,11 @@ def extract(
     checkpoint = load(settings.checkpoint, settings.sha256)
     detect = Detector(checkpoint.net, settings.decoder, device)
 
-    def poses(video: str, path: Path) -> tuple[Mapping[str, NDArray[Any]], tuple[int, float]]:
-        found = video_poses(file(video, path), detect, settings)
+    def poses(video: Video) -> tuple[Mapping[str, NDArray[Any]], tuple[int, float]]:
+        found = video_poses(file(video), detect, settings)
         if not found.detection_rate:
-            log.warning("%s", nobody(path, len(found.frame)))
-        arrays = {video: found.poses, f"{video}/frame": found.frame, f"{video}/size": found.size}
+            log.warning("%s", nobody(video.path, len(found.frame)))
+        arrays = {video.name: found.poses, f"{video.name}/frame": found.frame, f"{video.name}/size": found.size}
         return arrays, (len(found.frame), found.detection_rate)
 
     def nobody(path: Path, frames: int) -> str:

@@ -28,10 +28,11 @@ def test_a_died_job_goes_on_and_all_bad_files_are_named(tmp_path: Path, monkeypa
     videos, asked, output = [Video(f"v{k}", tmp_path / f"{k}.avi") for k in range(5)], [], tmp_path / "0.safetensors"
     bad = {"v1", "v3"}
 
-    def extract(name: str, path: Path) -> tuple[dict[str, Any], str]:
+    def extract(video: Video) -> tuple[dict[str, Any], str]:
+        name = video.name
         asked.append(name)
         if name in bad:
-            raise UserError(f"{path}: broken")
+            raise UserError(f"{video.path}: broken")
         return {name: np.full(3, int(name[1]), np.uint8)}, name.upper()
 
     with pytest.raises(UserError, match=r"2 of 5 videos can't be used:\n.*1.avi: broken\n.*3.avi: broken"):
