@@ -153,4 +153,4 @@ def correct(
     model: Classifier, features: Features, test: tuple[list[str], NDArray[np.int64]], clips: int
 ) -> NDArray[np.float64]:
     """1 or 0 for each test video; arguments as of `predicted`, with the videos' classes."""
-    return (predicted(model, features, test[0], clips) == test[1]).astype(np.float64)
+    return np.asarray(predicted(model, features, test[0], clips) == test[1], dtype=np.float64)

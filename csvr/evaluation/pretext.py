@@ -19,7 +19,7 @@ from csvr.pretrain.views import Views
 
 
 def centre_views(features: Features, videos: list[str], device: torch.device = CPU) -> Views:
-    """On `device`, the clip of each video that, with its future, lies in the middle; centre crop, no augmentation, no I-frames."""
+    """The clip of each video that, with its future, lies in the middle; centre crop, no augmentation, no I-frames."""
     span = features.shape.span
     where = [(v, uniform_starts(features.length(v), 2 * span, 1)[0]) for v in videos]
     clip, future = (torch.stack([features.images(v, s + later) for v, s in where]).to(device) for later in (0, span))

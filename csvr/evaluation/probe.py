@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,7 @@ def draw_few(labels: NDArray[np.int64], per_class: int, rng: np.random.Generator
 def share_counts(labels: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
     """How many labels a share of each class is, at least one: (classes that occur,), in their order."""
     counts = np.unique(labels, return_counts=True)[1]
-    return np.maximum(1, np.floor(fraction * counts + 0.5)).astype(np.int64)
+    return np.asarray(np.maximum(1, np.floor(fraction * counts + 0.5)), dtype=np.int64)
 
 
 def draw_share(labels: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -63,8 +64,8 @@ class Probed:
     """What linear probes of one feature say of M test videos.
 
     Attributes:
-        shares: How often each test video was classified correctly over the draws, (M,), 0 … 1; by amount of labels: "all",
-            "few", or a percentage, "5pct"; those of `tests` of another name than "" with that name behind.
+        shares: How often each test video was classified correctly over the draws, (M,), 0 … 1; by amount of labels:
+            "all", "few", or a percentage, "5pct"; those of `tests` of another name than "" with that name behind.
         classes: Predicted with all labels, (M,); likewise, "all" and what ends with such a name.
     """
 
@@ -92,7 +93,7 @@ def probe(
 
     Args:
         train, train_labels: Features (N, D) and classes (N,).
-        tests: Features of the test videos (M, D) by name: "", and other versions of them, asked of the same classifiers.
+        tests: Features of the test videos (M, D) by name: "", and other versions for the same classifiers.
         test_labels: (M,).
         settings: The `evaluate.probe` parameters: c, few (labels a class), draws, seed.
         fractions: Shares of each class's labels (`draw_share`); of these "" alone is asked.
@@ -106,11 +107,11 @@ def probe(
             yield fit_probe(train[index], train_labels[index], c)
 
     right: dict[str, list[NDArray[np.bool_]]] = {}
-    for classifier in drawn(settings["seed"], lambda rng: draw_few(train_labels, settings["few"], rng)):
+    for classifier in drawn(settings["seed"], functools.partial(draw_few, train_labels, settings["few"])):
         for name, test in tests.items():
             right.setdefault(f"few{name}", []).append(classifier.predict(test) == test_labels)
     for fraction in fractions:
-        found = drawn([settings["seed"], 1], lambda rng, share=fraction: draw_share(train_labels, share, rng))
+        found = drawn([settings["seed"], 1], functools.partial(draw_share, train_labels, fraction))
         right[percent(fraction)] = [classifier.predict(tests[""]) == test_labels for classifier in found]
     whole = fit_probe(train, train_labels, c)
     for name, test in tests.items():
