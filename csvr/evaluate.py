@@ -22,10 +22,10 @@ from sacred.run import Run
 from csvr import cli
 from csvr.data import index
 from csvr.data.batches import ClipShape, Features
-from csvr.data.leaks import require_split
+from csvr.data.leaks import require_apart, require_split
 from csvr.evaluation.features import NO_POSE, untrained_integration, video_features
 from csvr.evaluation.finetune import finetuned_classes
-from csvr.evaluation.networks import chosen_device, load_networks, require_same_data
+from csvr.evaluation.networks import chosen_device, load_networks, require_same_data, require_same_index
 from csvr.evaluation.pretext import pretext_quality
 from csvr.evaluation.probe import percent, probe, share_counts
 from csvr.evaluation.retrieval import first_hit
@@ -141,6 +141,9 @@ def size(params: dict[str, Any], pose_frames: int) -> dict[str, float]:
 def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
+    parser.add_argument(
+        "--pretrained-index", type=Path, help="index of the data set of pretraining, if it is another one than --index"
+    )
     parser.add_argument("--output", type=Path, required=True, help="metrics (JSON)")
     parser.add_argument("--device", default="cpu", help="where networks compute: cpu, cuda or cuda:N (default: cpu)")
     args = parser.parse_args()
@@ -152,7 +155,13 @@ def main() -> None:
     features.require(table.video.tolist())
     pose_frames = len(features.keypoints(table.video[0], 0))
     model, header = load_networks(args.networks, args.params, pose_frames)
-    require_same_data(args.networks, header["data"], features.provenance(args.index))
+    there = features.provenance(args.index)
+    if args.pretrained_index in (None, args.index):
+        require_same_data(args.networks, header["data"], there)
+    else:
+        require_same_index(args.networks, header["data"], args.pretrained_index)
+        pretrained = index.read(args.pretrained_index)
+        require_apart(pretrained, table[table.split == "test"], names=False)
     test = table[table.split == "test"]
     trained = args.params["pretrain"]["steps"] > 0
     model.to(device)
@@ -167,7 +176,7 @@ def main() -> None:
                 {
                     "run_id": run._id, "pretrain_run_id": header["run_id"],
                     "variant": header["variant"], "seed": header["seed"], "params": args.params,
-                    "data": header["data"],
+                    "data": header["data"], "target": there,
                     "code": {"pretrain": header["code"], "evaluate": run.info["code_sha256"]},
                     "git": git_state(), "host": host(), "threads": args.threads, "device": device_name(device),
                     "peak_memory_mb": {

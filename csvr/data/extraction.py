@@ -27,7 +27,7 @@ REPORT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Video:
-    """A video to extract from: `frames` says how much work it is, `seconds` how long it is, `sha256` what file it was."""
+    """A video to extract from: how much work it is, how long, and the hash of its file when it was indexed."""
 
     name: str
     path: Path

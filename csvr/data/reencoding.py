@@ -81,7 +81,7 @@ def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
                 stream.codec_context.options = _options(settings)
             if frame.rotation:
                 upright = np.ascontiguousarray(to_rgb(frame, stream.width, stream.height))
-                frame = av.VideoFrame.from_ndarray(upright, format="rgb24")  # noqa: PLW2901
+                frame = av.VideoFrame.from_ndarray(upright, format="rgb24")
             image = reformatter.reformat(frame, stream.width, stream.height, "yuv420p", interpolation="AREA")
             if image is frame:  # nothing to convert
                 image = av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")

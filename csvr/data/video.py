@@ -87,6 +87,8 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
                 continue
             try:
                 decoded = stream.decode(packet)
+            except av.EOFError:
+                continue  # a decoder that is asked for more than it has
             except av.FFmpegError as error:
                 raise UserError(f"{path}: unreadable (damaged after {count} frames: {_reason(error)})") from error
             for frame in decoded:

@@ -49,6 +49,8 @@ class Expectation:
         main: The variant that the experiment is about.
         code: Hash of the sources of each step that results come from (`csvr.tracking.sources`).
         features: For each kind of feature the parameters and the hash of the sources, as shards' headers have them.
+        pretrained_on: The data set of pretraining; `dataset` is the one that is evaluated on.
+        target: `features` of the latter if they differ, else None.
         digest: SHA-256 of the parameters.
     """
 
@@ -61,6 +63,8 @@ class Expectation:
     code: dict[str, str]
     features: dict[str, dict[str, Any]]
     digest: str
+    pretrained_on: str = ""
+    target: dict[str, dict[str, Any]] | None = None
 
     @classmethod
     def of(cls, params: dict[str, Any]) -> Expectation:
@@ -76,6 +80,7 @@ class Expectation:
                 params["main"], dict(params["code"]), dict(params["features"]),
                 # Of the parameters alone: the same ones have the same digest whatever the code.
                 params_sha256(_without_code(params)),
+                params.get("pretrained_on", params["dataset"]), params.get("target"),
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise UserError(f"--expect: missing or unknown key: {error}") from error
@@ -189,10 +194,11 @@ def load(paths: list[Path], expected: Expectation, index: Path | None = None) ->
             cells[name, seed], origin[name, seed] = cell, path
     if first is None:
         raise UserError("no metrics files; run snakemake --cores 8 first")
-    if index is not None and digest(index) != first[1]["data"]["index_sha256"]:
+    where = _tested_on(expected)
+    if index is not None and digest(index) != (tested := first[1][where]["index_sha256"]):
         raise UserError(
-            f"{first[0]}: made with data.index_sha256 = {first[1]['data']['index_sha256']}, but {digest(index)} is "
-            f"that of {index}; run snakemake --cores 8 {first[0]} --forcerun pretrain"
+            f"{first[0]}: made with {where}.index_sha256 = {tested}, but {digest(index)} is that of {index}; "
+            f"run snakemake --cores 8 {first[0]} --forcerun {'evaluate' if where == 'target' else 'pretrain'}"
         )
     classes = first[1]["classes"]
     for group, members in expected.groups.items():
@@ -244,8 +250,16 @@ def _check_made(path: Path, cell: dict[str, Any], expected: Expectation) -> None
     require(path, cell["params"], params, f"{run} {step}")
     for kind, made in expected.features.items():
         require(path, {kind: cell["data"]["made"].get(kind)}, {kind: made}, f"{run} extract_{kind}")
+    for kind, made in (expected.target or {}).items():
+        if kind in cell["target"]["made"]:
+            require(path, {kind: cell["target"]["made"][kind]}, {kind: made}, f"{run} extract_{kind}")
     for step in ("pretrain", "evaluate"):
         require(path, {f"code.{step}": cell["code"][step]}, {f"code.{step}": expected.code[step]}, f"{run} {step}")
+
+
+def _tested_on(expected: Expectation) -> str:
+    """The key of a metrics file that tells of the data it was tested on."""
+    return "data" if expected.target is None else "target"
 
 
 def _check_data(path: Path, cell: dict[str, Any], other: Path, reference: dict[str, Any]) -> None:
