@@ -2,7 +2,8 @@
 
 Each reader looks at lists and names only, never into a video, and gives a table with the columns `LISTED`: `video` (a
 name that no other one has), `path`, `class`, `label` (from 0), `split` ("train" or "test"). A listed file that is not
-there has the path where it was looked for. What can't be right in a list is a `UserError`.
+there has the path where it was looked for. What can't be right in a list is a `UserError` that names file and line; all
+such lines are shown at once. Lists are UTF-8, with any line ends, with or without a byte order mark.
 
 - **ucf101** `<videos>/<Class>/v_<Class>_g01_c01.avi`; lists `classInd.txt` ("1 ApplyEyeMakeup", counted from 1),
   `trainlistNN.txt` ("ApplyEyeMakeup/v_….avi 1"), `testlistNN.txt` (the same without the number). Copies differ in the
@@ -20,11 +21,13 @@ there has the path where it was looked for. What can't be right in a list is a `
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,59 +37,84 @@ from csvr.errors import UserError
 
 LISTED: Final = ("video", "path", "class", "label", "split")
 SUFFIXES: Final = frozenset({".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"})
+SHOWN: Final = 20
+"""So many wrong entries of lists are shown at once."""
 Reader = Callable[[Path, Path, int], pd.DataFrame]
 """(videos, splits, number of the official split from 1) → table."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A video that a list names, and where: file and line."""
+
+    video: str
+    path: Path
+    name: str
+    label: int
+    part: str
+    where: str
 
 
 def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     """UCF101, and whatever is laid out like it.
 
     Raises:
-        UserError: A list is missing, has a line that is not as described above, or names a video twice.
+        UserError: A list is missing, has lines that are not as described above, or names a video twice.
     """
-    file = splits / "classInd.txt"
-    pairs = [line.split() for line in _lines(file)]
-    if any(len(pair) != 2 or not pair[0].isdigit() for pair in pairs):
-        raise UserError(f"{file}: not a list of lines like '1 ApplyEyeMakeup'")
-    labels = {name: int(number) - 1 for number, name in pairs}
+    classes = splits / "classInd.txt"
+    wrong: list[str] = []
+    labels: dict[str, int] = {}
+    for where, line in _lines(classes):
+        pair = re.fullmatch(r"(\d+)\s+(\S.*)", line)
+        if pair is None:
+            wrong.append(f"{where}: {line!r} is not like '1 ApplyEyeMakeup'")
+        elif pair[2] in labels or int(pair[1]) - 1 in labels.values():
+            wrong.append(f"{where}: class {line!r}: its name or its number is there already")
+        else:
+            labels[pair[2]] = int(pair[1]) - 1
+    _refuse(wrong)
     spelling = {name.lower(): name for name in labels}
     there = _Folder(videos)
     rows = []
     for part in ("train", "test"):
-        file = splits / f"{part}list{split:02d}.txt"
-        for line in _lines(file):
-            entry = line.split()[0]
+        for where, line in _lines(splits / f"{part}list{split:02d}.txt"):
+            entry, _, number = line.rpartition(" ") if re.search(r"\s\d+$", line) else (line, "", "")
+            entry = entry.strip()
             name = spelling.get(entry.split("/")[0].lower())
-            if name is None:
-                raise UserError(
-                    f"{file}: class {entry.split('/')[0]!r} of {entry!r} is not in {splits / 'classInd.txt'}"
-                )
-            rows.append((Path(entry).stem, there.find(entry), name, labels[name], part))
-    return _table(rows, splits)
+            if "/" not in entry:
+                wrong.append(f"{where}: {line!r} is not like 'ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1'")
+            elif name is None:
+                wrong.append(f"{where}: class {entry.split('/')[0]!r} of {entry!r} is not in {classes}")
+            elif number and int(number) - 1 != labels[name]:
+                wrong.append(f"{where}: {line!r}: class {name} has number {labels[name] + 1} in {classes}")
+            else:
+                rows.append(Listed(Path(entry).stem, there.find(entry), name, labels[name], part, where))
+    return _table(rows, splits, wrong)
 
 
 def read_hmdb51(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     """HMDB51; videos with 0 in the lists belong to neither split.
 
     Raises:
-        UserError: There is no list of this split, or one has a line that is not as described above.
+        UserError: There is no list of this split, or some have lines that are not as described above.
     """
     ending = f"_test_split{split}.txt"
     files = sorted(splits.glob(f"*{ending}"))
     if not files:
         raise UserError(f"{splits}: no lists *{ending} (unpack test_train_splits.rar there)")
     there = _Folder(videos)
-    rows = []
+    rows, wrong = [], []
     for label, file in enumerate(files):
         name = file.name.removesuffix(ending)
-        for line in _lines(file):
-            entry, _, number = line.strip().rpartition(" ")
+        for where, line in _lines(file):
+            entry, _, number = line.rpartition(" ")
+            entry = entry.strip()
             if not entry or number not in ("0", "1", "2"):
-                raise UserError(f"{file}: line {line.strip()!r} is not a file name and 0, 1 or 2")
-            if number != "0":
+                wrong.append(f"{where}: {line!r} is not a file name and 0, 1 or 2")
+            elif number != "0":
                 part = "train" if number == "1" else "test"
-                rows.append((Path(entry.strip()).stem, there.find(f"{name}/{entry.strip()}"), name, label, part))
-    return _table(rows, splits)
+                rows.append(Listed(Path(entry).stem, there.find(f"{name}/{entry}"), name, label, part, where))
+    return _table(rows, splits, wrong)
 
 
 def read_ssv2(videos: Path, splits: Path, split: int) -> pd.DataFrame:
@@ -96,20 +124,24 @@ def read_ssv2(videos: Path, splits: Path, split: int) -> pd.DataFrame:
         UserError: A file is missing or is not as described above, or there is another split than 1.
     """
     _only_split(split, "ssv2")
-    labels = {str(name): int(number) for name, number in _json(_either(splits, _ssv2_names("labels")), dict).items()}
+    file = _either(splits, _ssv2_names("labels"))
+    try:
+        labels = {str(name): int(number) for name, number in _json(file, dict).items()}
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{file}: a class has no number ({error})") from error
     there = _Folder(videos)
-    rows = []
+    rows, wrong = [], []
     for part, listed in (("train", "train"), ("test", "validation")):
         file = _either(splits, _ssv2_names(listed))
-        for entry in _json(file, list):
+        for k, entry in enumerate(_json(file, list), start=1):
             try:
                 video, name = str(entry["id"]), re.sub(r"[\[\]]", "", entry["template"])
-                rows.append((video, there.find(f"{video}.webm"), name, labels[name], part))
-            except (KeyError, TypeError) as error:
-                raise UserError(
-                    f"{file}: entry {str(entry)[:80]}: no id, no template, or not in labels.json"
-                ) from error
-    return _table(rows, splits)
+                row = Listed(video, there.find(f"{video}.webm"), name, labels[name], part, f"{file}: entry {k}")
+                rows.append(row)
+            except (KeyError, TypeError):
+                text = str(entry)[:80]
+                wrong.append(f"{file}: entry {k}, {text}: no id, no template, or not in labels.json")
+    return _table(rows, splits, wrong)
 
 
 def read_kinetics(videos: Path, splits: Path, split: int) -> pd.DataFrame:
@@ -120,24 +152,17 @@ def read_kinetics(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     """
     _only_split(split, "kinetics")
     there = _Folder(videos)
-    rows = []
+    rows, wrong = [], []
     for part, names in (("train", ("train.csv",)), ("test", ("validate.csv", "val.csv", "validation.csv"))):
-        file = _either(splits, names)
-        with file.open(newline="", encoding="utf-8", errors="replace") as lines:
-            table = list(csv.DictReader(lines))
-        if not table or not {"label", "youtube_id", "time_start", "time_end"} <= set(table[0]):
-            raise UserError(f"{file}: needs columns label, youtube_id, time_start, time_end")
-        for row in table:
+        for where, row in _csv(_either(splits, names), ("label", "youtube_id", "time_start", "time_end")):
             try:
                 start, end = (int(float(row[key])) for key in ("time_start", "time_end"))
-            except (TypeError, ValueError) as error:
-                raise UserError(f"{file}: {row['youtube_id']}: start and end are no numbers") from error
-            video = f"{row['youtube_id']}_{start:06d}_{end:06d}"
-            rows.append(
-                (video, there.find_kinetics(row["youtube_id"], start, video), row["label"].strip('"'), -1, part)
-            )
-    numbers = {name: k for k, name in enumerate(sorted({row[2] for row in rows}))}
-    return _table([(video, path, name, numbers[name], part) for video, path, name, _, part in rows], splits)
+            except (OverflowError, ValueError):
+                wrong.append(f"{where}: {row['youtube_id']}: start and end are no numbers")
+                continue
+            video, name = f"{row['youtube_id']}_{start:06d}_{end:06d}", row["label"].strip('"')
+            rows.append(Listed(video, there.find_kinetics(row["youtube_id"], start, video), name, -1, part, where))
+    return _table(_numbered(rows), splits, wrong)
 
 
 def read_folder(videos: Path, splits: Path, split: int) -> pd.DataFrame:
@@ -148,33 +173,30 @@ def read_folder(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     """
     _only_split(split, "folder")
     file = splits / "split.csv"
+    wrong: list[str] = []
     if file.exists():
-        with file.open(newline="", encoding="utf-8") as lines:
-            table = list(csv.DictReader(lines))
-        if not table or not {"path", "split"} <= set(table[0]):
-            raise UserError(f"{file}: needs columns path and split")
-        listed = [(row["path"], row["split"]) for row in table]
-        odd = [path for path, part in listed if part not in ("train", "test") or "/" not in path]
-        if odd:
-            raise UserError(f"{file}: {odd[0]!r}: path must be <class>/<file>, split train or test")
-        entries = [(videos / path, path, part) for path, part in listed]
+        entries = []
+        for where, row in _csv(file, ("path", "split")):
+            if row["split"] not in ("train", "test") or "/" not in row["path"]:
+                wrong.append(f"{where}: {row['path']!r}: path must be <class>/<file>, split train or test")
+            else:
+                entries.append((videos / row["path"], row["path"], row["split"], where))
     else:
         missing = [part for part in ("train", "test") if not (videos / part).is_dir()]
         if missing:
             raise UserError(f"{videos}: no folder {missing[0]}, and no {file} that says what is trained and tested on")
         entries = [
-            (path, str(path.relative_to(videos / part)), part)
+            (path, str(path.relative_to(videos / part)), part, str(path))
             for part in ("train", "test")
             for path in _videos(videos / part)
             if path.parent != videos / part
         ]
-    numbers = {name: k for k, name in enumerate(sorted({entry.split("/")[0] for _, entry, _ in entries}))}
-    rows = []
-    for path, entry, part in entries:
-        name = entry.split("/")[0]
-        # Class folders may hold files of the same name.
-        rows.append((str(Path(entry).with_suffix("")), path, name, numbers[name], part))
-    return _table(rows, splits)
+    # Class folders may hold files of the same name, so the class is part of it.
+    rows = [
+        Listed(str(Path(entry).with_suffix("")), path, entry.split("/")[0], -1, part, where)
+        for path, entry, part, where in entries
+    ]
+    return _table(_numbered(rows), splits, wrong)
 
 
 @dataclass(frozen=True)
@@ -248,7 +270,7 @@ class _Folder:
     def find(self, entry: str) -> Path:
         """Path of an entry of a list; that of the entry itself if there is no such file."""
         path = self.root / entry
-        if path.exists():
+        if os.path.exists(path):  # which, unlike Path.exists, is False where a folder may not be entered
             return path
         return self._scan().get(entry.lower(), path)
 
@@ -272,18 +294,56 @@ class _Folder:
 
 
 def _videos(folder: Path) -> list[Path]:
-    # Archives made on a Mac hold a file ._name beside each file.
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    """Everything named like a video below a folder, links to folders followed.
+
+    Raises:
+        UserError: A folder can't be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{error.filename}: this folder can't be read ({error.strerror})") from error
+
+    found = []
+    around: dict[str, frozenset[str]] = {}  # by folder, itself and those around it, without links
+    for here, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        place, outside = os.path.realpath(here), around.get(os.path.dirname(here), frozenset())
+        if place in outside:  # a link to a folder around it, which would have no end
+            folders.clear()
+            continue
+        around[here] = outside | {place}
+        # Archives made on a Mac hold a file ._name beside each file.
+        named = [name for name in files + folders if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")]
+        found += [Path(here, name) for name in named]
+    return sorted(found)
 
 
-def _table(rows: Iterable[tuple[str, Path, str, int, str]], splits: Path) -> pd.DataFrame:
-    table = pd.DataFrame([(v, str(path), *rest) for v, path, *rest in rows], columns=list(LISTED))
-    if table.empty:
+def _numbered(rows: list[Listed]) -> list[Listed]:
+    """Classes numbered by name, where lists give no numbers."""
+    numbers = {name: k for k, name in enumerate(sorted({row.name for row in rows}))}
+    return [replace(row, label=numbers[row.name]) for row in rows]
+
+
+def _table(rows: list[Listed], splits: Path, wrong: list[str]) -> pd.DataFrame:
+    """The rows, unless something is wrong with lines, or a video is there twice."""
+    first: dict[str, Listed] = {}
+    for row in rows:
+        other = first.setdefault(row.video, row)
+        if other is not row:
+            reason = "listed more than once" if row.part == other.part else "listed for training and for testing"
+            wrong.append(f"{row.where}: {row.video}: {reason}, see {other.where}")
+    _refuse(wrong)
+    if not rows:
         raise UserError(f"{splits}: the lists name no video")
-    twice = table.video[table.video.duplicated()].unique().tolist()
-    if twice:
-        raise UserError(f"{splits}: listed more than once, or in train and test: {', '.join(twice[:10])}")
-    return table
+    return pd.DataFrame([(r.video, str(r.path), r.name, r.label, r.part) for r in rows], columns=list(LISTED))
+
+
+def _refuse(wrong: list[str]) -> None:
+    """Raise a UserError that shows the first lines with something wrong, if there are any."""
+    if len(wrong) == 1:
+        raise UserError(wrong[0])
+    if wrong:
+        more = f"\n  and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise UserError(f"{len(wrong)} entries of the lists are wrong:\n  " + "\n  ".join(wrong[:SHOWN]) + more)
 
 
 def _only_split(split: int, layout: str) -> None:
@@ -291,17 +351,40 @@ def _only_split(split: int, layout: str) -> None:
         raise UserError(f"dataset.split = {split}: {layout} has one split, 1")
 
 
-def _lines(file: Path) -> list[str]:
+def _text(file: Path) -> str:
+    """The text of a list in UTF-8, with or without a byte order mark, with any line ends."""
     try:
-        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: can't be read ({error})") from error
+        content = file.read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except OSError as error:
+        raise UserError(f"{file}: can't be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{file}: line {line} can't be read: it is not UTF-8; save the list as UTF-8") from error
+
+
+def _lines(file: Path) -> list[tuple[str, str]]:
+    """Where each line is that is not empty, and the line without the blanks around it."""
+    lines = enumerate(_text(file).split("\n"), start=1)
+    return [(f"{file}: line {k}", line.strip()) for k, line in lines if line.strip()]
+
+
+def _csv(file: Path, columns: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
+    """Where each row is, and its values by column; a short row has "" in the columns that it lacks."""
+    reader = csv.DictReader(io.StringIO(_text(file)), restval="")
+    try:
+        rows = [(f"{file}: line {reader.line_num}", row) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"{file}: line {reader.line_num} is no CSV ({error})") from error
+    if not set(columns) <= set(reader.fieldnames or ()):
+        raise UserError(f"{file}: needs columns {', '.join(columns)}")
+    return rows
 
 
 def _json(file: Path, kind: type) -> Any:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(_text(file))
+    except ValueError as error:
         raise UserError(f"{file}: no readable JSON ({error})") from error
     if not isinstance(found, kind):
         raise UserError(f"{file}: holds no {kind.__name__}")

@@ -48,7 +48,7 @@ def test_ucf101(ucf101: tuple[Path, Path]) -> None:
     with pytest.raises(UserError, match="trainlist03.txt: can't be read"):
         layouts.read("ucf101", *ucf101, 3)
     (ucf101[1] / "classInd.txt").write_text("ApplyEyeMakeup\n")
-    with pytest.raises(UserError, match="not a list of lines like"):
+    with pytest.raises(UserError, match="classInd.txt: line 1: 'ApplyEyeMakeup' is not like"):
         layouts.read("ucf101", *ucf101, 1)
 
 
@@ -69,7 +69,7 @@ def test_hmdb51(tmp_path: Path) -> None:
     assert table.video[table.split == "test"].tolist() == [f"{n}_{odd[:-4]}" for n in ("brush_hair", "sit")]
     assert all(Path(path).exists() for path in table.path)
     (splits / "sit_test_split2.txt").write_text("sit_1.avi 3\n")
-    with pytest.raises(UserError, match=r"sit_test_split2.txt: line 'sit_1.avi 3' is not a file name and 0, 1 or 2"):
+    with pytest.raises(UserError, match=r"sit_test_split2.txt: line 1: 'sit_1.avi 3' is not a file name and 0, 1 or 2"):
         layouts.read("hmdb51", videos, splits, 2)
     with pytest.raises(UserError, match="no lists"):
         layouts.read("hmdb51", videos, splits, 4)
