@@ -56,24 +56,27 @@ class Table:
     Attributes:
         title: What it is of, one line; empty where a report has one table.
         frame: A row a row, a column a column; cells are `Cell`, or anything with a text.
-        left: How many columns, from the first, hold words: they are set to the left.
+        align: "l" for each column of words, "r" for each of numbers.
     """
 
     title: str
     frame: pd.DataFrame
-    left: int = 1
+    align: str
 
 
-def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> Table:
-    """A `Table` of rows of cells."""
+def table(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1, align: str | None = None
+) -> Table:
+    """A `Table` of rows of cells, of which the first `left` columns hold words, or as `align` says."""
     # As objects, so that numbers are shown as they are given.
-    return Table(title, pd.DataFrame([list(row) for row in rows], columns=list(heads), dtype=object), left)
+    frame = pd.DataFrame([list(row) for row in rows], columns=list(heads), dtype=object)
+    return Table(title, frame, align or "l" * left + "r" * (len(heads) - left))
 
 
 def markdown(shown: Table) -> str:
     """Lines of a Markdown table, without its title; pipes, angle brackets and asterisks in texts are escaped."""
     heads = [_escaped(str(head)) for head in shown.frame.columns]
-    places = [":--" if k < shown.left else "--:" for k in range(len(heads))]
+    places = [":--" if place == "l" else "--:" for place in shown.align]
     lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(places)}|"]
     lines += [f"| {' | '.join(map(_markdown_cell, row))} |" for row in shown.frame.itertuples(index=False)]
     return "\n".join(lines)
@@ -103,7 +106,7 @@ def latex(shown: Table, label: str = "") -> str:
         style = style.apply(lambda _, css=css: css.where(css != "", None), axis=None)
     text = style.to_latex(
         hrules=True,
-        column_format="l" * shown.left + "r" * (frame.shape[1] - shown.left),
+        column_format=shown.align,
         caption=_latex_text(shown.title) or None,
         label=label or None,
         position_float="centering",
