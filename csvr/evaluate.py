@@ -30,8 +30,8 @@ from csvr.evaluation.pretext import pretext_quality
 from csvr.evaluation.probe import percent, probe, share_counts
 from csvr.evaluation.retrieval import first_hit
 from csvr.files import write_text
-from csvr.models import networks
 from csvr.pretrain.model import Encoders
+from csvr.pretrain.sizes import networks
 from csvr.tracking.machine import device_name, git_state, host, peak_memory_mb
 from csvr.tracking.record import record
 

@@ -40,6 +40,22 @@ class Variant:
         wanted = {"linear_few": "probe", "linear_all": "probe", "finetune": "finetune", "retrieval": "probe"}
         return [name for name, key in wanted.items() if evaluate.get(key)]
 
+    def percents(self, part: str) -> list[str]:
+        """Shares of the labels that `part` ("probe" or "finetune") is measured with, as protocols' names have them."""
+        evaluate = self.params.get("evaluate") or {}
+        semi = evaluate.get("semi") or {}
+        wanted = semi.get("fractions", []) if evaluate.get(part) and semi.get(part) else []
+        return [f"{100 * share:g}pct" for share in wanted]
+
+    def every_protocol(self) -> list[str]:
+        """Those of `protocols`; with shares of the labels; and as if nobody had been found in the test videos."""
+        evaluate, found = self.params.get("evaluate") or {}, self.protocols()
+        found += [f"linear_{share}" for share in self.percents("probe")]
+        found += [f"finetune_{share}" for share in self.percents("finetune")]
+        if evaluate.get("probe") and evaluate.get("no_pose_test") and self.params.get("pose_input", True):
+            found += [f"{name}_no_pose" for name in ("linear_few", "linear_all", "retrieval")]
+        return found
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -124,6 +140,15 @@ class Results:
             values = self.cells.get((variant, seed), {}).get("scores", {}).get(protocol, {}).get(readout)
             if values is not None:
                 found[seed] = np.asarray(values, dtype=np.float64)
+        return found
+
+    def recall(self, variant: str, protocol: str, k: int, readout: str = "all") -> dict[int, float]:
+        """R@k, 0 … 1: the share of test videos of which one of the k nearest training videos has the class; by seed."""
+        found = {}
+        for seed in self.expected.seeds:
+            ranks = self.cells.get((variant, seed), {}).get("ranks", {}).get(protocol, {}).get(readout)
+            if ranks is not None:
+                found[seed] = float((np.asarray(ranks) <= k).mean())
         return found
 
     def missing(self) -> list[tuple[str, int]]:
@@ -221,6 +246,12 @@ def _read(path: Path) -> dict[str, Any]:
         lengths = {"labels": len(cell["labels"])} | {
             f"scores.{protocol}.{readout}": len(values)
             for protocol, readouts in cell["scores"].items()
+            for readout, values in readouts.items()
+        }
+        lengths |= {
+            f"{part}.{protocol}.{readout}": len(values)
+            for part in ("ranks", "predictions")
+            for protocol, readouts in cell[part].items()
             for readout, values in readouts.items()
         }
         for key in ("run_id", "pretrain_run_id", "variant", "seed", "params", "git", "host", "seconds", "classes"):

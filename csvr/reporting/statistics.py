@@ -95,7 +95,7 @@ def paired_draws(
 
 @functools.lru_cache(maxsize=2 * CHUNKS)
 def _resamples(count: int, labels: bytes, draws: int, seed: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """How often each seed (draws, count) and each video (draws, V) is drawn: the same for all differences of a table."""
+    """How often each seed (draws, count) and each video (draws, V) is drawn: the same for all of a table."""
     rng = np.random.default_rng(seed)
     seeds = rng.multinomial(count, np.full(count, 1 / count), size=draws)
     videos = video_counts(np.frombuffer(labels, dtype=np.int64), draws, rng)
@@ -126,10 +126,10 @@ def paired(scores: dict[int, Floats], reference: dict[int, Floats]) -> Floats | 
 def paired_p_values(difference: Floats, labels: NDArray[np.int64], weights: Floats) -> Floats:
     """Two-sided p-values of K mean paired differences being 0, (K,); arguments as in `paired_draws`.
 
-    From the draws that intervals come from, and more of them: p = 2 · min(b₋ + 1, b₊ + 1) / (B + 1), at most 1, where b₋
-    of the B draws are at most 0 and b₊ at least 0; 1 where nothing differs. An interval that excludes 0 and p < 0.05 are
-    thus the same test (Efron and Tibshirani 1993, 15.4). A test by flipping signs is no alternative: seeds and videos are
-    crossed, so only whole seeds may be flipped, and of 5 seeds there are 32 flips, none with p < 0.06.
+    From draws as those of the intervals, and more of them: p = 2 · min(b₋ + 1, b₊ + 1) / (B + 1), at most 1, where b₋
+    of the B draws are at most 0 and b₊ at least 0; 1 where nothing differs. An interval that excludes 0 and p < 0.05
+    are thus the same test, but for chance. One by flipping signs is no alternative: seeds and videos are crossed, so
+    only whole seeds may be flipped, and of 5 seeds there are 32 flips, none with p below 0.06.
     """
     below, above = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
     for chunk in range(CHUNKS):
