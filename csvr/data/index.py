@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -64,12 +63,10 @@ def facts(path: Path) -> dict[str, Any]:
 def inspect(path: Path) -> dict[str, Any]:
     """`facts`, and `problem`: "missing", "unreadable (…)", or nothing. Never raises."""
     nothing: dict[str, Any] = {"frames": 0, "key_frames": 0, "width": 0, "height": 0, "fps": 0.0, "sha256": ""}
-    if not _is_utf8(str(path)):
-        return nothing | {"problem": "unreadable (its name is not UTF-8; rename it)"}
     try:
         return facts(path) | {"problem": ""}
     except (UserError, OSError) as error:
-        return nothing | {"problem": str(error).removeprefix(f"{path}: ").splitlines()[0]}
+        return nothing | {"problem": str(error).removeprefix(f"{video.printable(path)}: ").splitlines()[0]}
 
 
 def unchanged(path: Path, checksum: str) -> None:
@@ -102,7 +99,7 @@ def inspect_all(table: pd.DataFrame, workers: int = 1) -> pd.DataFrame:
             log.info("looked into %d of %d videos", len(rows), len(paths))
     found = pd.concat([table.reset_index(drop=True), pd.DataFrame(rows)], axis=1)[list(COLUMNS)]
     for column in ("video", "path"):
-        found[column] = [_printable(text) for text in found[column]]
+        found[column] = [video.printable(text) for text in found[column]]
     return found
 
 
@@ -119,15 +116,6 @@ def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
                 "a process that looked into videos was killed (no memory left, or a file that crashes FFmpeg); "
                 "--threads 1 says where it gets to"
             ) from error
-
-
-def _is_utf8(name: str) -> bool:
-    """Whether a file name can be written into lists and headers (Python has its other bytes as lone surrogates)."""
-    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def _printable(name: str) -> str:
-    return name if _is_utf8(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def build(layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1) -> pd.DataFrame:
