@@ -1,7 +1,8 @@
 """I-frames: the pictures of a compressed video that are coded without reference to others.
 
-An I-frame here is a frame whose picture type is I; in codecs without picture types, a key frame. A key frame (random
-access point) is always one; with H.264's open GOPs some I-frames are no key frames.
+An I-frame here is a frame whose picture type is I; in codecs without picture types, a key frame; where there is none at
+all, the first frame. A key frame (random access point) is always one; with H.264's open GOPs some I-frames are no key
+frames.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from csvr.data import video
 from csvr.data.video import is_iframe, opened, resized
-from csvr.errors import UserError
 
 # What the decoder may skip so that exactly the I pictures remain. Measured on real files: decoders of the
 # first group honour "NONINTRA"; those of the second ignore it (only B pictures go), but their key frames are
@@ -56,7 +56,7 @@ def read_iframes(path: Path, short_side: int, aspect: float | None = None, frame
     """
     found = sorted((frames and _fast(path, frames)) or _complete(path), key=lambda item: item[0])
     if not found:
-        raise UserError(f"{path}: unreadable (no I-frame)")
+        found = [(0, next(video.frames(path)))]
     return IFrames(
         images=np.stack([resized(frame, short_side, aspect) for _, frame in found]),
         index=np.array([index for index, _ in found], np.int32),

@@ -69,12 +69,10 @@ def facts(path: Path) -> dict[str, Any]:
 def inspect(path: Path) -> dict[str, Any]:
     """`facts`, and `problem`: "missing", "unreadable (…)", or nothing. Never raises."""
     nothing: dict[str, Any] = {"frames": 0, "key_frames": 0, "width": 0, "height": 0, "fps": 0.0, "sha256": ""}
-    if not _is_utf8(str(path)):
-        return nothing | {"problem": "unreadable (its name is not UTF-8; rename it)"}
     try:
         return facts(path) | {"problem": ""}
     except (UserError, OSError) as error:
-        return nothing | {"problem": str(error).removeprefix(f"{path}: ").splitlines()[0]}
+        return nothing | {"problem": str(error).removeprefix(f"{video.printable(path)}: ").splitlines()[0]}
 
 
 def unchanged(path: Path, checksum: str) -> None:
@@ -127,7 +125,7 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
     ordered = pd.DataFrame([rows[k] for k in range(len(states))])
     found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[list(COLUMNS)]
     for column in ("video", "path"):
-        found[column] = [_printable(text) for text in found[column]]
+        found[column] = [video.printable(text) for text in found[column]]
     return found
 
 
@@ -164,7 +162,7 @@ def _noting(journal: Path | None) -> Iterator[Callable[[str | None, dict[str, An
         file.flush()
 
         def note(state: str | None, row: dict[str, Any]) -> None:
-            if state is not None and _is_utf8(state):
+            if state is not None and video.printable(state) == state:
                 file.write(f"{json.dumps([state, row])}\n")
                 file.flush()
 
@@ -184,15 +182,6 @@ def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
                 "a process that looked into videos was killed (no memory left, or a file that crashes FFmpeg); "
                 "--threads 1 says where it gets to"
             ) from error
-
-
-def _is_utf8(name: str) -> bool:
-    """Whether a file name can be written into lists and headers (Python has its other bytes as lone surrogates)."""
-    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def _printable(name: str) -> str:
-    return name if _is_utf8(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def build(

@@ -65,21 +65,21 @@ def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     wrong: list[str] = []
     labels: dict[str, int] = {}
     for where, line in _lines(classes):
-        pair = re.fullmatch(r"(\d+)\s+(\S.*)", line)
-        if pair is None:
+        named = re.fullmatch(r"(\d+)\s+(\S.*)", line)
+        if named is None:
             wrong.append(f"{where}: {line!r} is not like '1 ApplyEyeMakeup'")
-        elif pair[2] in labels or int(pair[1]) - 1 in labels.values():
+        elif named[2] in labels or int(named[1]) - 1 in labels.values():
             wrong.append(f"{where}: class {line!r}: its name or its number is there already")
         else:
-            labels[pair[2]] = int(pair[1]) - 1
+            labels[named[2]] = int(named[1]) - 1
     _refuse(wrong)
     spelling = {name.lower(): name for name in labels}
     there = _Folder(videos)
     rows = []
     for part in ("train", "test"):
         for where, line in _lines(splits / f"{part}list{split:02d}.txt"):
-            entry, _, number = line.rpartition(" ") if re.search(r"\s\d+$", line) else (line, "", "")
-            entry = entry.strip()
+            pair = re.fullmatch(r"(.*\S)\s+(\d+)", line)
+            entry, number = (pair[1], pair[2]) if pair else (line, "")
             name = spelling.get(entry.split("/")[0].lower())
             if "/" not in entry:
                 wrong.append(f"{where}: {line!r} is not like 'ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1'")

@@ -82,8 +82,8 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None and packet.size:
                 after = time + (packet.duration or 0)
-                ends[packet.stream_index] = max(after, ends.get(packet.stream_index, after))
-            if packet.stream_index != stream.index:
+                ends[packet.stream.index] = max(after, ends.get(packet.stream.index, after))
+            if packet.stream.index != stream.index:  # packet.stream_index is wrong for the last, empty ones
                 continue
             try:
                 decoded = stream.decode(packet)
@@ -149,6 +149,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def _require_file(path: Path) -> None:
     """Raise a UserError unless `path` is a file with something in it; pipes are never opened, as that may not end."""
+    if printable(path) != str(path):
+        raise UserError(f"{printable(path)}: unreadable (its name is not UTF-8; rename it)")
     try:
         mode = path.stat()
     except FileNotFoundError as error:
@@ -161,6 +163,11 @@ def _require_file(path: Path) -> None:
         raise UserError(f"{path}: unreadable (a {kind}, not a file)")
     if not mode.st_size:
         raise UserError(f"{path}: unreadable (0 bytes)")
+
+
+def printable(path: Path | str) -> str:
+    """A path as text that can be written anywhere: bytes that are not UTF-8 appear as \\x…"""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _announced(container: InputContainer, stream: VideoStream) -> float:

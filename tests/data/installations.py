@@ -69,7 +69,7 @@ def install(layout: str, root: Path) -> dict[str, str]:
         for part, listing in (("train", "train"), ("test", "validate")):
             rows = [f"{names[k]},{Path(path).stem[:11]},4,14,{listing}" for p, k, path in listed if p == part]
             # Some are always gone.
-            rows.append(f"{names[0]},{'Z' * 11},1,11,{listing}")
+            rows.append(f"{names[0]},{listing[0] * 11},1,11,{listing}")
             (splits / f"{listing}.csv").write_text("label,youtube_id,time_start,time_end,split\n" + "\n".join(rows))
     return {"videos": str(videos), "splits": str(splits)}
 
@@ -80,6 +80,6 @@ def _file(layout: str, name: str, part: str, number: int) -> str:
         "ucf101": f"{name}/v_{name.replace('stand', 'Stand')}_g{number + 1:02d}_c01.avi",
         "hmdb51": f"{name}/{number}_#Cornered!_[two]_(a&b);_{name}_f_cm_np1_ba_med_{number}.avi",
         "ssv2": f"{number + 1}.webm",
-        "kinetics": f"{part}/{name}/-bc_EFG12{number:03d}_000004_000014.mp4",
+        "kinetics": f"{part}/{name}/-bc_EFG1{number:03d}_000004_000014.mp4",
         "folder": f"{part}/{name}/{number}.mp4",
     }[layout]
