@@ -11,7 +11,8 @@ import pandas as pd
 from csvr.errors import UserError
 
 COLUMNS: Final = (
-    "method", "year", "pretraining", "backbone", "input", "modality", "dataset", "metric", "value", "source", "where", "note",
+    "method", "year", "pretraining", "backbone", "input", "modality", "dataset", "metric", "value",
+    "source", "where", "note",
 )  # fmt: skip
 SOURCES: Final = {
     "M": "MVCGC paper", "V": "VideoMAE paper", "C": "CMD's model card", "R": "README of the method's own repository",
@@ -27,14 +28,14 @@ PRETRAINING: Final = DATASETS | {"kinetics400": "K400"}
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The rows of one file.
+    """The rows of one file, all of which are as they must be.
 
     Returns:
         Columns `COLUMNS`, all texts, and `number`: the value in %, NaN where there is none.
 
     Raises:
-        UserError: Unreadable, with other columns, or with rows that are not as they must be: all of them are named, with
-            their lines. A number without a source is refused.
+        UserError: Unreadable, with other columns, or with wrong rows, all of which are named with their lines. A number
+            without a source is refused.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -96,6 +96,13 @@ TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
 REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/figures/predictions.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
+# Tables of what `evaluate` measures, and where those with published numbers beside have them from.
+EVALUATED = {f"table_{name}": None for name in ("features", "cost")}
+EVALUATED |= {"table_linear_probe": "params/published/linear.csv", "table_retrieval": "params/published/retrieval.csv"}
+EVALUATED |= {"table_action_recognition": "params/published/finetune.csv"}
+if DATASET["name"] == "ssv2":
+    EVALUATED |= {"table_ssv2": "params/published/ssv2.csv"}
+REPORTS += [f"reports/{name}.md" for name in EVALUATED]
 if GRID:
     REPORTS += ["reports/table_sigma.md"]
 if INTEGRATION:
@@ -360,6 +367,11 @@ def all_shards(kind):
     return [path.replace("{dataset}", DATASET["name"]) for path in shards(kind)]
 
 
+def formats(table):
+    """A table's files."""
+    return [f"reports/{table}{suffix}" for suffix in (".md", ".html", ".tex", ".csv")]
+
+
 def cells(file, names=VARIANTS, seeds=config["seeds"]):
     """`file` of every variant and seed, or of points of the sweep; once if two are one cell."""
     paths = [f"results/{DATASET['name']}/{CELLS[name]}/seed{seed}/{file}" for name in names for seed in seeds]
@@ -377,22 +389,24 @@ def made():
     metrics, histories = cells("metrics.json"), cells("history.csv", TRAINED)
     # Only generated videos come with true keypoints to score estimated poses against.
     quality = [POSE_QUALITY] if GENERATED else []
-    reports = {path: metrics for path in (TABLE, "reports/table_ablation.csv", "reports/table_ablation.html")}
+    reports = {path: metrics for name in ("table_ablation", *EVALUATED) for path in formats(name)}
     reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
     reports |= {"reports/figures/training_curves.png": histories}
     reports |= {f"reports/figures/dataset_{DATASET['name']}.png": [INDEX]}
     reports |= {"reports/metrics.json": metrics + histories + quality}
     reports |= {"reports/figures/predictions.png": cells("networks.safetensors", [DRAWN], config["seeds"][:1])}
     # From parameters alone.
-    reports |= {"reports/table_models.md": []}
-    reports |= {"reports/table_pose_quality.md": metrics + quality}
+    reports |= {path: [] for path in formats("table_models")}
+    reports |= {path: metrics + quality for path in formats("table_pose_quality")}
     if GRID:
         sweep = cells("metrics.json", GRID, config["sweep"]["seeds"])
-        reports |= {path: sweep for path in ("reports/table_sigma.md", "reports/figures/sigma_sweep.png")}
+        reports |= {path: sweep for path in (*formats("table_sigma"), "reports/figures/sigma_sweep.png")}
     if INTEGRATION:
-        reports |= {"reports/table_integration.md": cells("metrics.json", INTEGRATION, config["integration"]["seeds"])}
+        forms = cells("metrics.json", INTEGRATION, config["integration"]["seeds"])
+        reports |= {path: forms for path in formats("table_integration")}
     if GENERATING:
-        reports |= {"reports/table_generation_quality.md": cells("generation.json", GENERATING)}
+        generated = cells("generation.json", GENERATING)
+        reports |= {path: generated for path in formats("table_generation_quality")}
     return reports
 
 
