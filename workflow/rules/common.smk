@@ -106,6 +106,9 @@ TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
 REPORTS += [f"reports/figures/dataset_{TARGET['name']}.png", "reports/figures/predictions.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
+# Tables of what `evaluate` measures.
+EVALUATED = [f"table_{name}" for name in config["tables"] if name != "ssv2" or TARGET["layout"] == "ssv2"]
+REPORTS += [f"reports/{name}.md" for name in EVALUATED]
 if GRID:
     REPORTS += ["reports/table_sigma.md"]
 if INTEGRATION:
@@ -435,6 +438,11 @@ def of_dataset(key):
     return lambda wildcards: DATASETS[wildcards.dataset][key]
 
 
+def formats(table):
+    """A table's files."""
+    return [f"reports/{table}{suffix}" for suffix in (".md", ".html", ".tex", ".csv")]
+
+
 def cells(file, names=VARIANTS, seeds=config["seeds"]):
     """`file` of every variant and seed, or of points of the sweep; once if two are one cell."""
     paths = [f"results/{DATASET['name']}/{CELLS[name]}/seed{seed}/{file}" for name in names for seed in seeds]
@@ -452,22 +460,24 @@ def made():
     metrics, histories = cells(METRICS), cells("history.csv", TRAINED)
     # Only generated videos come with true keypoints to score estimated poses against.
     quality = [POSE_QUALITY] if SCORED else []
-    reports = {path: metrics for path in (TABLE, "reports/table_ablation.csv", "reports/table_ablation.html")}
+    reports = {path: metrics for name in ("table_ablation", *EVALUATED) for path in formats(name)}
     reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
     reports |= {"reports/figures/training_curves.png": histories}
     reports |= {f"reports/figures/dataset_{TARGET['name']}.png": [INDEX]}
     reports |= {"reports/metrics.json": metrics + histories + quality}
     reports |= {"reports/figures/predictions.png": cells("networks.safetensors", [DRAWN], config["seeds"][:1])}
     # From parameters alone.
-    reports |= {"reports/table_models.md": []}
-    reports |= {"reports/table_pose_quality.md": metrics + quality}
+    reports |= {path: [] for path in formats("table_models")}
+    reports |= {path: metrics + quality for path in formats("table_pose_quality")}
     if GRID:
         sweep = cells(METRICS, GRID, config["sweep"]["seeds"])
-        reports |= {path: sweep for path in ("reports/table_sigma.md", "reports/figures/sigma_sweep.png")}
+        reports |= {path: sweep for path in (*formats("table_sigma"), "reports/figures/sigma_sweep.png")}
     if INTEGRATION:
-        reports |= {"reports/table_integration.md": cells(METRICS, INTEGRATION, config["integration"]["seeds"])}
+        forms = cells(METRICS, INTEGRATION, config["integration"]["seeds"])
+        reports |= {path: forms for path in formats("table_integration")}
     if GENERATING:
-        reports |= {"reports/table_generation_quality.md": cells("generation.json", GENERATING)}
+        generated = cells("generation.json", GENERATING)
+        reports |= {path: generated for path in formats("table_generation_quality")}
     return reports
 
 
