@@ -352,10 +352,7 @@ def reencoding(dataset):
 def features_made(dataset):
     """Sources and parameters of each kind of feature, as the headers of shards have them."""
     reencode = {"reencode": found} if (found := reencoding(dataset)) else {}
-    return {
-        kind: {"code": code_hash(kind), "params": feature_params(kind) | reencode}
-        for kind in FEATURES
-    }
+    return {kind: {"code": code_hash(kind), "params": feature_params(kind) | reencode} for kind in FEATURES}
 
 
 def made_from(dataset):
