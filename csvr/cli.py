@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,19 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return result
 
 
-def shard_parser(description: str | None) -> argparse.ArgumentParser:
-    """The parser of a command that extracts one shard of a data set's videos."""
+def shard_parser(description: str | None, source: bool = True) -> argparse.ArgumentParser:
+    """The parser of a command that extracts one shard of a data set's videos.
+
+    Args:
+        description: Of the command.
+        source: Whether it reads re-encoded videos and nothing but an index says which videos.
+    """
     result = parser(description)
-    result.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
-    result.add_argument("--shard", type=shard, default=(0, 1), metavar="K/N", help="take every N-th video from K")
-    result.add_argument("--short-side", type=int, required=True, help="pixels of the stored images' shorter side")
+    if source:
+        result.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
+        result.add_argument("--reencoded", type=Path, help="shard of python -m csvr.reencode, to read instead")
+    result.add_argument("--shard", type=shard, default=(0, 1), metavar="K/N", help="the K-th of N parts of the videos")
+    result.add_argument("--params", type=parameters, required=True, help="parameters: YAML text or file")
     result.add_argument("--output", type=Path, required=True, help="shard file (safetensors)")
     return result
 
@@ -78,12 +86,33 @@ def parameters(text: str) -> dict[str, Any]:
     return value
 
 
+def settings(params: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
+    """Parameters that a command needs, none missing, none more; null stays None, whole numbers may be for fractions.
+
+    Raises:
+        UserError: Names the key that is missing, unknown or of another type.
+    """
+    if wrong := sorted(types.keys() ^ params.keys()):
+        raise UserError(f"--params: missing or unknown: {', '.join(wrong)}; it takes {', '.join(types)}")
+    for key, value in params.items():
+        kinds = (int, float) if types[key] is float else (types[key],)
+        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise UserError(f"--params: {key} = {value!r} is no {types[key].__name__}")
+    return dict(params)
+
+
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; a UserError ends the process with its message alone and exit code 2."""
+    """Call `main`; a UserError ends the process with its message alone and exit code 2, and so does a full disk."""
     # Plain, timestamped progress lines: readable in a terminal and in a rule's log.
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         main()
     except UserError as error:
         print(f"csvr: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"csvr: {where}{error.strerror}; make room and run the same again: what is done is kept", file=sys.stderr)
         sys.exit(2)

@@ -1,24 +1,32 @@
-"""Decode and resize many videos once: python -m csvr.clips --index index.csv --short-side 64 --output x.safetensors
+"""Decode and resize many videos once: python -m csvr.clips --index index.csv --params … --output x.safetensors
 
-A video's array is `<video>`: all frames, RGB uint8, shape (T, h, w, 3), memory-mapped by its readers.
+Parameters: short_side (pixels), aspect (width by height, null keeps the video's), storage (raw or jpeg), quality (of
+JPEG). A video's arrays hold all its frames; `csvr.data.clips.Clips` reads them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
 from csvr import cli
-from csvr.data.clips import read_video
-from csvr.data.extraction import extract_shard
+from csvr.data.clips import packed, read_video
+from csvr.data.extraction import Video, extract_shard
 
 
 def main() -> None:
-    parser = cli.shard_parser(__doc__)
-    args = parser.parse_args()
-    config = {"short_side": args.short_side}
-    extract_shard(
-        "clips",
-        lambda video, path: {video: read_video(path, args.short_side)},
-        config, args.index, args.shard, args.output, args.runs,
-    )  # fmt: skip
+    """Parse flags, extract under a Sacred run."""
+    args = cli.shard_parser(__doc__).parse_args()
+    settings = cli.settings(args.params, {"short_side": int, "aspect": float, "storage": str, "quality": int})
+
+    def extract(video: Video, path: Path) -> Mapping[str, NDArray[Any]]:
+        images = read_video(path, settings["short_side"], settings["aspect"])
+        return packed(video.name, images, settings["storage"], settings["quality"])
+
+    extract_shard("clips", extract, args)
 
 
 if __name__ == "__main__":

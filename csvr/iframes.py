@@ -1,7 +1,8 @@
-"""Store the I-frames of many videos: python -m csvr.iframes --index index.csv --short-side 64 --output x.safetensors
+"""Store the I-frames of many videos: python -m csvr.iframes --index index.csv --params … --output x.safetensors
 
-A video's arrays are `<video>` (images, RGB uint8, shape (n, h, w, 3)), `<video>/index` (positions among all
-frames, int32) and `<video>/time` (seconds, float64).
+Parameters: short_side (pixels), aspect (width by height, null keeps the video's). A video's arrays are `<video>`
+(images, RGB uint8, shape (n, h, w, 3)), `<video>/index` (positions among all frames, int32) and `<video>/time`
+(seconds, float64).
 """
 
 from __future__ import annotations
@@ -12,20 +13,21 @@ from typing import Any
 from numpy.typing import NDArray
 
 from csvr import cli
-from csvr.data.extraction import extract_shard
+from csvr.data.extraction import Video, extract_shard
 from csvr.data.iframes import read_iframes
 
 
 def main() -> None:
-    parser = cli.shard_parser(__doc__)
-    args = parser.parse_args()
+    """Parse flags, extract under a Sacred run."""
+    args = cli.shard_parser(__doc__).parse_args()
+    settings = cli.settings(args.params, {"short_side": int, "aspect": float})
 
-    def extract(video: str, path: Path) -> dict[str, NDArray[Any]]:
-        found = read_iframes(path, args.short_side)
-        return {video: found.images, f"{video}/index": found.index, f"{video}/time": found.time}
+    def extract(video: Video, path: Path) -> dict[str, NDArray[Any]]:
+        found = read_iframes(path, settings["short_side"], settings["aspect"], video.frames)
+        name = video.name
+        return {name: found.images, f"{name}/index": found.index, f"{name}/time": found.time}
 
-    config = {"short_side": args.short_side}
-    extract_shard("iframes", extract, config, args.index, args.shard, args.output, args.runs)
+    extract_shard("iframes", extract, args)
 
 
 if __name__ == "__main__":

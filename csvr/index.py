@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument(
         "--short", choices=["error", "skip", "loop"], default="error", help="too short videos (default: error)"
     )
+    parser.add_argument("--journal", type=Path, help="file that keeps what was looked into, for the next time")
     parser.add_argument("--output", type=Path, required=True, help="CSV file, one row a video")
     args = parser.parse_args()
     names = ("layout", "videos", "splits", "split", "min_frames", "broken", "short")
@@ -37,7 +38,7 @@ def main() -> None:
     policy = index.Policy(args.broken, args.short, args.min_frames)
 
     def build(config: dict[str, Any], run: Run) -> dict[str, Any]:
-        table = index.build(args.layout, args.videos, args.splits, args.split, policy, args.threads)
+        table = index.build(args.layout, args.videos, args.splits, args.split, policy, args.threads, args.journal)
         write_text(args.output, table.assign(run=run._id).to_csv(index=False))
         usable = table[table.problem == ""]
         train = int((usable.split == "train").sum())

@@ -1,13 +1,18 @@
-"""Find one person's pose in every frame of many videos: python -m csvr.poses --index index.csv --params … --output …
+"""Find one person's pose in every frame of many videos: python -m csvr.poses extract --index … --params … --output …
 
 A video's arrays are `<video>` (float32, (T, 17, 3): x, y in the video's pixels and confidence; missing = 0, 0, 0),
 `<video>/frame` (int32, (T,): which frames) and `<video>/size` (int32: width, height).
+
+To look at one video: python -m csvr.poses show VIDEO writes it with the skeleton drawn on it and its I-frames marked.
 """
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,7 @@ import torch
 from sacred.run import Run
 
 from csvr import cli
-from csvr.data import index
+from csvr.data.extraction import Video, indexed
 from csvr.errors import UserError
 from csvr.tracking.record import record
 
@@ -41,39 +46,79 @@ def listed(sources: list[Path]) -> list[tuple[str, Path]]:
     return [(path.stem, path) for path in paths]
 
 
-def main() -> None:
-    """Parse flags, extract under a Sacred run."""
-    parser = cli.parser(__doc__)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--videos", type=Path, nargs="+", help="video files, or .txt files with one path a line")
-    source.add_argument("--index", type=Path, help="index of the data set (python -m csvr.index)")
-    parser.add_argument("--shard", type=cli.shard, default=(0, 1), metavar="K/N", help="take every N-th video from K")
-    parser.add_argument("--params", type=cli.parameters, required=True, help="parameters: YAML text or file")
-    parser.add_argument("--device", default="cpu", help="where the network runs: cpu or cuda (default: cpu)")
-    parser.add_argument("--output", type=Path, required=True, help="shard file (safetensors)")
-    args = parser.parse_args()
+@contextmanager
+def wanted(args: argparse.Namespace) -> Iterator[tuple[list[Video], Callable[[Video], Path], dict[str, Any]]]:
+    """What the flags ask for, as `csvr.data.extraction.indexed` gives it."""
+    if args.index:
+        with indexed(args.index, args.shard, args.reencoded) as found:
+            yield found
+        return
+    number, count = args.shard
+    videos = [Video(name, path) for name, path in listed(args.videos)]
+    yield videos[number::count], lambda video: video.path, {"index_sha256": None, "params": {}}
+
+
+def extract(args: argparse.Namespace) -> None:
+    """Extract under a Sacred run."""
     torch.set_num_threads(args.threads)
 
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:
         # Imported here: poses are the only thing of csvr that OpenPifPaf is needed for.
-        from csvr.pose.extract import Settings, extract
+        from csvr.pose.extract import Settings
+        from csvr.pose.extract import extract as extract_poses
 
-        if args.index:
-            table = index.read(args.index)
-            videos = [(str(video), Path(path)) for video, path in zip(table.video, table.path, strict=True)]
-        else:
-            videos = listed(args.videos)
-        number, count = args.shard
         command = shlex.join(["python", "-m", "csvr.poses", *sys.argv[1:]])
-        about = {
-            "run_id": run._id, "command": command, "params": args.params, "code": run.info["code_sha256"],
-            "index_sha256": index.digest(args.index) if args.index else None,
-        }  # fmt: skip
-        return extract(videos[number::count], Settings.of(config["params"]), args.output, about, args.device)
+        with wanted(args) as (videos, file, made):
+            identity = made | {"params": args.params | made["params"], "code": run.info["code_sha256"]}
+            return extract_poses(
+                videos, Settings.of(config["params"]), args.output, identity,
+                {"run_id": run._id, "command": command, **identity}, args.device,
+                f"poses {args.shard[0] + 1}/{args.shard[1]}", file,
+            )  # fmt: skip
 
     sources = [str(path) for path in args.videos or [args.index]]
     config = {"params": args.params, "sources": sources, "shard": list(args.shard), "device": args.device}
     record("poses", work, config, args.runs)
+
+
+def show(args: argparse.Namespace) -> None:
+    """Draw the poses of one video on it."""
+    from csvr.pose import drawing
+    from csvr.pose.extract import Settings
+
+    torch.set_num_threads(args.threads)
+    settings = Settings.of(args.params.get("pose_extraction", args.params))
+    output = args.output or Path(f"{args.video.stem}_poses.mp4")
+    found = drawing.show(args.video, settings, output, args.device)
+    print(
+        f"{output}: {len(found.frame)} frames looked at, somebody found in {found.detection_rate:.0%} of them, "
+        f"network {settings.checkpoint}"
+    )
+
+
+def main() -> None:
+    """Parse flags."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = cli.shard_parser(None, source=False)
+    extraction = commands.add_parser("extract", parents=[shared], add_help=False, allow_abbrev=False)
+    source = extraction.add_mutually_exclusive_group(required=True)
+    source.add_argument("--videos", type=Path, nargs="+", help="video files, or .txt files with one path a line")
+    source.add_argument("--index", type=Path, help="index of the data set (python -m csvr.index)")
+    extraction.add_argument("--reencoded", type=Path, help="shard of python -m csvr.reencode, to read instead")
+    showing = commands.add_parser("show", allow_abbrev=False)
+    showing.add_argument("video", type=Path, help="video file")
+    showing.add_argument(
+        "--params", type=cli.parameters, default="params.yaml", help="pose_extraction, or a file that has it"
+    )
+    showing.add_argument("--output", type=Path, help="MP4 file (default: <video>_poses.mp4, here)")
+    showing.add_argument("--threads", type=int, default=1, help="CPU threads to compute with (default: 1)")
+    for command in (extraction, showing):
+        command.add_argument("--device", default="cpu", help="where the network runs: cpu or cuda (default: cpu)")
+    args = parser.parse_args()
+    extract(args) if args.command == "extract" else show(args)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def main() -> None:
     )
     parser.add_argument("--made", type=cli.parameters, required=True, help="results of each report: YAML text or file")
     parser.add_argument("--features", type=Path, nargs="+", required=True, help="all shards of the data set")
-    parser.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
+    parser.add_argument("--index", type=Path, nargs="+", required=True, help="index of each data set (csvr.index)")
     parser.add_argument("--output", type=Path, required=True, help="JSON file")
     args = parser.parse_args()
     write_text(args.output, json.dumps(provenance.collect(args.made, args.features, args.index), indent=1) + "\n")

@@ -1,10 +1,12 @@
 """Make one report from finished runs: python -m csvr.report {ablation,integration,generation,per-class,…} …
 
-ablation: the table (Markdown, with .csv and .html beside it) and its figure. integration: accuracy by form of the
-integration layer. generation: quality of generated clips. per-class: accuracy of each class by feature. pose-quality:
-how good poses are, those that are predicted and, with csvr.pose_quality's file, the estimated ones. curves: loss terms
-over pretraining. sigma: accuracy by loss weights, table and figure. summary: all numbers as JSON, and tables to plot.
-Each refuses results that were not made as `--expect` says.
+Every table is written as Markdown (`--output`) with .html, .tex and .csv beside it. ablation: the table and its figure.
+features, linear-probe, retrieval, recognition: by feature, by amount of labels, by depth, fine-tuned; the last three
+with published numbers beside. cost: time, memory and sizes. integration: accuracy by form of the integration layer.
+generation: quality of generated clips. per-class: accuracy of each class by feature. pose-quality: how good poses are,
+those that are predicted and, with csvr.pose_quality's file, the estimated ones. curves: loss terms over pretraining.
+sigma: accuracy by loss weights, table and figure. summary: all numbers as JSON, and tables to plot. Each refuses
+results that were not made as `--expect` says.
 """
 
 from __future__ import annotations
@@ -16,15 +18,23 @@ from csvr import cli
 from csvr.reporting import (
     ablation,
     ablation_figure,
+    cost,
     curves,
+    features,
     generation,
     integration,
+    linear_probe,
     per_class,
     pose_quality,
+    recall,
+    recognition,
     sigma,
     summary,
 )
 from csvr.reporting.results import Expectation, Results, load
+
+BESIDE = {"linear-probe": linear_probe.write, "retrieval": recall.write, "recognition": recognition.write}
+"""Reports with published numbers beside ours."""
 
 
 def parse() -> argparse.Namespace:
@@ -33,7 +43,10 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration", "generation"):
+    for name in (
+        "ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration", "generation", "features",
+        "cost", *BESIDE,
+    ):  # fmt: skip
         command = commands.add_parser(name, allow_abbrev=False)
         command.add_argument("--output", type=Path, required=True, help="file to write")
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
@@ -41,6 +54,8 @@ def parse() -> argparse.Namespace:
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
         if name not in ("curves", "generation"):
             command.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate")
+        if name in BESIDE:
+            command.add_argument("--published", type=Path, required=True, help="file of params/published/")
         if name in ("ablation", "sigma"):
             command.add_argument("--figure", type=Path, required=True, help="PNG file to write")
         if name in ("pose-quality", "summary"):
@@ -77,6 +92,12 @@ def main() -> None:
             sigma.draw(results, args.figure)
         elif args.command == "pose-quality":
             pose_quality.write(results, args.output, args.quality, args.index)
+        elif args.command in BESIDE:
+            BESIDE[args.command](results, args.output, args.published)
+        elif args.command == "features":
+            features.write(results, args.output)
+        elif args.command == "cost":
+            cost.write(results, args.output)
         elif args.command == "integration":
             integration.write(results, args.output)
         elif args.command == "summary":

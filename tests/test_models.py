@@ -12,8 +12,9 @@ from compose_params import composed
 from torchvision.models import get_model_weights
 
 from csvr.errors import UserError
-from csvr.models import Rows, networks, table
+from csvr.models import table, text
 from csvr.pretrain.model import CSVR
+from csvr.pretrain.sizes import Rows, networks
 from tests.workflow.repository import ROOT, command
 
 
@@ -38,8 +39,8 @@ def test_every_parameter_is_in_one_row(params: dict[str, Any]) -> None:
     assert all(row.flops > 0 for row in found)
     poses = {row.name: row.inputs for row in found}["pose encoder, f_d"]
     assert poses == [(1, 16, 17, 3)]
-    text = table(params, found)
-    assert "| pose decoder | 101,410 |" in text and "clip of 4 × 56 × 56" in text
+    shown = text(params, table(found))
+    assert "| pose decoder | 101,410 |" in shown and "clip of 4 × 56 × 56" in shown
 
 
 def test_networks_that_are_not_built_have_no_row(params: dict[str, Any]) -> None:

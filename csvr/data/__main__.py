@@ -20,6 +20,9 @@ from csvr.data import index
 from csvr.data.layouts import LAYOUTS, Layout, read
 from csvr.files import write_text
 
+NATIVE_GAP = 64
+"""Frames from one I-frame to the next up to which most clips of the usual span (16 frames, stride 4) hold one."""
+
 
 def problems(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
     """What is wrong with which file: columns path, problem.
@@ -39,14 +42,37 @@ def problems(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
 
 
 def by_class(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
-    """A row a class: videos listed and usable, median frames, and key frames a second over all."""
+    """A row a class: videos listed and usable, median frames, and I-frames a second over all."""
     usable = table[(table.problem == "") & (table.frames >= min_frames)]
-    usable = usable.assign(seconds=usable.frames / usable.fps.where(usable.fps > 0))
+    usable = usable.assign(seconds=seconds(usable))
     groups = usable.groupby("class")
     result = pd.DataFrame({"listed": table.groupby("class").size(), "usable": groups.size()})
     result["frames"] = groups.frames.median()
-    result["key frames a second"] = (groups.key_frames.sum() / groups.seconds.sum()).round(2)
+    result["I-frames a second"] = (groups.key_frames.sum() / groups.seconds.sum()).round(2)
     return result.fillna({"usable": 0}).astype({"usable": int})
+
+
+def seconds(table: pd.DataFrame) -> pd.Series[float]:
+    """Length of each video; 0 where the file does not tell."""
+    return (table.frames / table.fps.where(table.fps > 0)).fillna(0.0)
+
+
+def iframe_rate(table: pd.DataFrame) -> float:
+    """I-frames a second over all videos, by their key frames: each is an I-frame, and nearly each I-frame is one."""
+    return float(table.key_frames.sum() / max(seconds(table).sum(), 1e-9))
+
+
+def advice(table: pd.DataFrame) -> str:
+    """Whether the videos hold enough I-frames as they are."""
+    readable = table[table.problem == ""]
+    gap = readable.frames.sum() / max(int(readable.key_frames.sum()), 1)
+    between = f"An I-frame every {gap:.0f} frames."
+    if gap <= NATIVE_GAP:
+        return f"{between} dataset.iframes: native will do."
+    return (
+        f"{between} Most clips have none near them: re-encode, as CoViAR and CMD do "
+        "(dataset.iframes: {reencode: {codec: mpeg4, gop: 12, quality: 1, short_side: null}})."
+    )
 
 
 def counts(table: pd.DataFrame, layout: Layout, split: int) -> list[tuple[str, int, int | None]]:
@@ -86,7 +112,10 @@ def main() -> None:
         summary.add_row(name, f"{here:,}", "-" if published is None else f"{published:,}" + " !" * (published != here))
     usable = len(table) - wrong.path.nunique()
     summary.add_row("videos usable", f"{usable:,}", "-")
+    summary.add_row("hours", f"{seconds(table).sum() / 3600:,.1f}", "-")
+    summary.add_row("I-frames a second", f"{iframe_rate(table):.2f}", "-")
     console.print(summary)
+    print(advice(table))
     classes = by_class(table, args.min_frames)
     shown = Table("class", *classes.columns)
     for name, row in classes.iterrows():

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from csvr.data.clips import Clips
 from csvr.data.index import digest
 from csvr.data.shards import Shards
 from csvr.errors import UserError
@@ -85,15 +86,26 @@ class Features:
     """
 
     def __init__(self, clips: list[Path], poses: list[Path], iframes: list[Path], shape: ClipShape) -> None:
-        self.clips, self.poses, self.iframes = Shards(clips), Shards(poses), Shards(iframes)
+        self.clips, self.poses, self.iframes = Clips(clips), Shards(poses), Shards(iframes)
         self.shape = shape
 
     def require(self, videos: list[str]) -> None:
-        """Raise a UserError that names every video of which something is missing."""
+        """Check that all is there for these videos, and that their clips fit into one batch.
+
+        Raises:
+            UserError: Names the videos of which something is missing, or two of different size.
+        """
         stores = [store for store in (self.clips, self.poses, self.iframes) if len(store)]
         missing = [v for v in videos if any(v not in store for store in stores)]
         if missing:
             raise UserError(f"no clips, poses or I-frames stored for {len(missing)} videos: {', '.join(missing[:10])}")
+        sizes = {self.clips.shape(video)[1:]: video for video in videos}
+        if len(sizes) > 1:
+            (one, first), (other, second) = list(sizes.items())[:2]
+            raise UserError(
+                f"frames of {first} are {one[1]} × {one[0]} pixels, those of {second} {other[1]} × {other[0]}: such "
+                "clips fit in no batch; set features.aspect (width by height), to which all are stretched"
+            )
 
     def provenance(self, index: Path) -> dict[str, Any]:
         """What these features came from.
@@ -124,27 +136,24 @@ class Features:
 
     def images(self, video: str, start: int) -> Tensor:
         """The clip that starts at frame `start`: uint8, (3, T, h, w)."""
-        stop = start + self.shape.span
-        if stop <= self.clips.rows_of(video):
-            rows = self.clips.rows(video, start, stop)[:: self.shape.stride]
-        else:
-            looped = np.arange(start, stop, self.shape.stride) % self.clips.rows_of(video)
-            rows = self.clips[video][looped]
-        return torch.from_numpy(rows).permute(3, 0, 1, 2)
+        wanted, frames = range(start, start + self.shape.span, self.shape.stride), self.clips.shape(video)[0]
+        looped = np.asarray(wanted) % frames
+        images = self.clips.images(video, wanted if wanted.stop <= frames else looped)
+        return torch.from_numpy(images).permute(3, 0, 1, 2)
 
     def keypoints(self, video: str, start: int) -> Tensor:
         """The poses extracted between frame `start` and the clip's end: float32, (T', 17, 3)."""
         frame, stop = self.poses[f"{video}/frame"], start + self.shape.span
-        if stop <= self.clips.rows_of(video):
+        if stop <= self.clips.shape(video)[0]:
             first, last = np.searchsorted(frame, [start, stop])
             return torch.from_numpy(self.poses.rows(video, int(first), int(last)))
         every = int(frame[1] - frame[0]) if len(frame) > 1 else 1
-        times = np.arange(-(-start // every) * every, stop, every) % self.clips.rows_of(video)
+        times = np.arange(-(-start // every) * every, stop, every) % self.clips.shape(video)[0]
         return torch.from_numpy(self.poses[video][times // every])
 
     def length(self, video: str) -> int:
         """Frames of a video; one that is shorter than a clip and its future is played over and over."""
-        return max(int(self.clips.rows_of(video)), 2 * self.shape.span)
+        return max(self.clips.shape(video)[0], 2 * self.shape.span)
 
     def iframes_near(self, video: str, start: int) -> Tensor:
         """The clip's I-frames: all from `iframe_window` before to `iframe_window` after it, uint8, (n, 3, h, w), n ≥ 1.
@@ -156,7 +165,7 @@ class Features:
     def _near(self, video: str, start: int) -> NDArray[np.bool_]:
         """Which of the video's I-frames those are."""
         index: NDArray[Any] = self.iframes[f"{video}/index"]
-        window, stop, frames = self.shape.iframe_window, start + self.shape.span, self.clips.rows_of(video)
+        window, stop, frames = self.shape.iframe_window, start + self.shape.span, self.clips.shape(video)[0]
         near = np.zeros(len(index), bool)
         for past in range(0, self.length(video), frames):  # once, unless the video is looped
             where = index + past

@@ -1,21 +1,32 @@
-"""The clip cache: every video decoded and resized once, memory-mapped ever after."""
+"""The clip store: every video decoded and resized once, read a few frames at a time ever after.
+
+Frames are kept as they are (memory-mapped, the fastest to read) or as one JPEG each (about a tenth of the space).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from csvr.data.shards import Shards
 from csvr.data.video import frames, resized
+from csvr.errors import UserError
+
+Frames = NDArray[np.uint8]
+STORAGES: Final = ("raw", "jpeg")
 
 
-def read_video(path: Path, short_side: int) -> NDArray[np.uint8]:
-    """All frames of a video at cache size.
+def read_video(path: Path, short_side: int, aspect: float | None = None) -> Frames:
+    """All frames of a video at the size of the store.
 
     Args:
         path: Video file.
         short_side: Pixels of the shorter side.
+        aspect: Width by height to which frames are stretched; None keeps the video's.
 
     Returns:
         RGB, upright, uint8, shape (T, h, w, 3).
@@ -23,4 +34,63 @@ def read_video(path: Path, short_side: int) -> NDArray[np.uint8]:
     Raises:
         UserError: As `video.frames`.
     """
-    return np.stack([resized(frame, short_side) for frame in frames(path)])
+    return np.stack([resized(frame, short_side, aspect) for frame in frames(path)])
+
+
+def packed(video: str, images: Frames, storage: str, quality: int) -> Mapping[str, NDArray[Any]]:
+    """The arrays that `Clips` reads: `<video>`, and for JPEG `<video>/end` and `<video>/shape`.
+
+    Args:
+        video: Name.
+        images: RGB, uint8, shape (T, h, w, 3).
+        storage: One of `STORAGES`.
+        quality: Of JPEG, 1 to 100.
+    """
+    if storage == "raw":
+        return {video: images}
+    import cv2  # here: raw stores are read without it
+
+    coded = [
+        cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].reshape(-1) for image in images
+    ]
+    ends = np.cumsum([len(image) for image in coded], dtype=np.int64)
+    shape = np.array(images.shape[:3], np.int32)
+    return {video: np.concatenate(coded), f"{video}/end": ends, f"{video}/shape": shape}
+
+
+class Clips(Shards):
+    """Frames of stored videos, however they are stored."""
+
+    def shape(self, video: str) -> tuple[int, int, int]:
+        """Frames, height and width."""
+        name = f"{video}/shape"
+        found = self[name] if name in self else self.shape_of(video)
+        return int(found[0]), int(found[1]), int(found[2])
+
+    def images(self, video: str, wanted: range | NDArray[np.int64]) -> Frames:
+        """Some frames, RGB, uint8, shape (n, h, w, 3).
+
+        Args:
+            video: Name.
+            wanted: Numbers of the frames.
+        """
+        if f"{video}/end" not in self:
+            if isinstance(wanted, range):
+                return np.asarray(self.rows(video, wanted.start, wanted.stop)[:: wanted.step])
+            return np.asarray(self[video][wanted])
+        import cv2  # as above
+
+        ends = self[f"{video}/end"]
+        # From the first to the last in one read: they lie beside each other.
+        begins = [int(ends[k - 1]) if k else 0 for k in wanted]
+        first = min(begins)
+        data = self.rows(video, first, int(ends[np.asarray(wanted)].max()))
+        images = []
+        for k, begin in zip(wanted, begins, strict=True):
+            image = cv2.imdecode(data[begin - first : int(ends[k]) - first], cv2.IMREAD_COLOR)
+            if image is None:
+                raise UserError(
+                    f"{self.path_of(video)}: frame {k} of {video} is damaged; delete it, run snakemake again"
+                )
+            images.append(np.asarray(image, np.uint8)[..., ::-1])
+        return np.stack(images)

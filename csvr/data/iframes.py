@@ -41,12 +41,13 @@ class IFrames:
     time: NDArray[np.float64]
 
 
-def read_iframes(path: Path, short_side: int, frames: int | None = None) -> IFrames:
+def read_iframes(path: Path, short_side: int, aspect: float | None = None, frames: int | None = None) -> IFrames:
     """The I-frames of `path`.
 
     Args:
         path: Video file.
         short_side: Pixels of the stored images' shorter side.
+        aspect: Width by height to which they are stretched; None keeps the video's.
         frames: How many frames the video has by its index, so that it is known to decode without an error. Then the
             I-frames alone are decoded, where the codec allows it; without it, all frames are, and damage is found.
 
@@ -57,7 +58,7 @@ def read_iframes(path: Path, short_side: int, frames: int | None = None) -> IFra
     if not found:
         found = [(0, next(video.frames(path)))]
     return IFrames(
-        images=np.stack([resized(frame, short_side) for _, frame in found]),
+        images=np.stack([resized(frame, short_side, aspect) for _, frame in found]),
         index=np.array([index for index, _ in found], np.int32),
         time=np.array([frame.time if frame.time is not None else np.nan for _, frame in found], np.float64),
     )

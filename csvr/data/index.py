@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,10 +21,12 @@ import pandas as pd
 from csvr.data import layouts, video
 from csvr.errors import UserError
 from csvr.files import sha256
+from csvr.tracking.sources import code_hash
 
 log = logging.getLogger(__name__)
 COLUMNS: Final = (*layouts.LISTED, "frames", "key_frames", "width", "height", "fps", "sha256", "problem")
 Action = Literal["error", "skip", "loop"]
+REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -90,17 +96,77 @@ def unchanged(path: Path, checksum: str) -> None:
         raise UserError(f"{path}: has changed since the index was made; {remedy}")
 
 
-def inspect_all(table: pd.DataFrame, workers: int = 1) -> pd.DataFrame:
-    """A table of `layouts.read` with the columns that `inspect` adds; files are read by `workers` processes."""
-    paths, rows = [Path(path) for path in table.path], []
-    for row in _mapped(paths, workers):
-        rows.append(row)
-        if len(rows) % 1000 == 0 or len(rows) == len(paths):
-            log.info("looked into %d of %d videos", len(rows), len(paths))
-    found = pd.concat([table.reset_index(drop=True), pd.DataFrame(rows)], axis=1)[list(COLUMNS)]
+def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = None) -> pd.DataFrame:
+    """A table of `layouts.read` with the columns that `inspect` adds.
+
+    Args:
+        table: As `layouts.read` gives it.
+        workers: Processes that read files.
+        journal: Where to note what is found in each file; what it says of files of the same size and time is not looked
+            for again.
+    """
+    states = [_state(path) for path in table.path]
+    known = _noted(journal)
+    todo = [k for k, state in enumerate(states) if state is None or state not in known]
+    if len(todo) < len(states):
+        log.info("looked into %d of %d videos before", len(states) - len(todo), len(states))
+    rows: dict[int, dict[str, Any]] = {k: known[state] for k, state in enumerate(states) if state in known}
+    began = said = time.monotonic()
+    with _noting(journal) as note:
+        for done, (k, row) in enumerate(
+            zip(todo, _mapped([Path(table.path.iloc[k]) for k in todo], workers), strict=True), start=1
+        ):
+            rows[k] = row
+            note(states[k], row)
+            if time.monotonic() - said > REPORT_SECONDS or done == len(todo):
+                said = time.monotonic()
+                left = (len(todo) - done) * (said - began) / done / 60
+                log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left)
+    ordered = pd.DataFrame([rows[k] for k in range(len(states))])
+    found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[list(COLUMNS)]
     for column in ("video", "path"):
         found[column] = [video.printable(text) for text in found[column]]
     return found
+
+
+def _state(path: str) -> str | None:
+    """Path, size and time of a file, None if there is none to look into."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
+
+
+def _noted(journal: Path | None) -> dict[str | None, dict[str, Any]]:
+    """What a journal says, by `_state`; nothing if other code wrote it."""
+    try:
+        lines = journal.read_text().split("\n")[:-1] if journal else []  # the last one is empty, or torn
+    except OSError:
+        lines = []
+    if not lines or lines[0] != code_hash("index"):
+        return {}
+    return dict(map(json.loads, lines[1:]))
+
+
+@contextmanager
+def _noting(journal: Path | None) -> Iterator[Callable[[str | None, dict[str, Any]], None]]:
+    """A function that appends to the journal; it begins anew if other code wrote it, or its last line is torn."""
+    if journal is None:
+        yield lambda state, row: None
+        return
+    known = _noted(journal)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with journal.open("w") as file:
+        file.write("".join(f"{line}\n" for line in (code_hash("index"), *map(json.dumps, known.items()))))
+        file.flush()
+
+        def note(state: str | None, row: dict[str, Any]) -> None:
+            if state is not None and video.printable(state) == state:
+                file.write(f"{json.dumps([state, row])}\n")
+                file.flush()
+
+        yield note
 
 
 def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
@@ -118,19 +184,21 @@ def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
             ) from error
 
 
-def build(layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1) -> pd.DataFrame:
+def build(
+    layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1, journal: Path | None = None
+) -> pd.DataFrame:
     """The index of the whole data set (columns `COLUMNS`), every file opened once.
 
     Args:
         layout, videos, splits, split: See `layouts.read`.
         policy: What becomes of videos that can't be used.
-        workers: Processes.
+        workers, journal: See `inspect_all`.
 
     Raises:
         UserError: Lists are wrong; or there are unusable files of a kind for which the policy is "error", all of which
             are named; or a class has no video left for training or testing.
     """
-    table = inspect_all(layouts.read(layout, videos, splits, split), workers)
+    table = inspect_all(layouts.read(layout, videos, splits, split), workers, journal)
     short = (table.problem == "") & (table.frames < policy.min_frames)
     reasons = table.frames.map(lambda n: f"{n} frames, but clip and future need {policy.min_frames}")
     if policy.short != "loop":

@@ -72,9 +72,13 @@ class Shards(Mapping[str, NDArray[Any]]):
         """Rows `start:stop` of one array, without reading the others."""
         return np.asarray(self._files[self._where[name]].get_slice(name)[start:stop])
 
-    def rows_of(self, name: str) -> int:
-        """Length of the first axis of one array, without reading it."""
-        return int(self._files[self._where[name]].get_slice(name).get_shape()[0])
+    def path_of(self, name: str) -> Path:
+        """The shard that holds an array."""
+        return self._where[name]
+
+    def shape_of(self, name: str) -> list[int]:
+        """Shape of one array, without reading it."""
+        return list(self._files[self._where[name]].get_slice(name).get_shape())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._where)

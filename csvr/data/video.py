@@ -87,6 +87,8 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
                 continue
             try:
                 decoded = stream.decode(packet)
+            except av.EOFError:
+                continue  # a decoder that is asked for more than it has
             except av.FFmpegError as error:
                 raise UserError(f"{path}: unreadable (damaged after {count} frames: {_reason(error)})") from error
             for frame in decoded:
@@ -208,9 +210,14 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Frames:
     return np.rot90(np.asarray(rgb.to_ndarray(), dtype=np.uint8), turns)
 
 
-def resized(frame: av.VideoFrame, short_side: int) -> Frames:
-    """The frame upright, as RGB, with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3)."""
-    size = upright_size(frame)
-    scale = short_side / min(size)
-    width, height = (max(short_side, round(side * scale)) for side in size)
+def resized(frame: av.VideoFrame, short_side: int, aspect: float | None = None) -> Frames:
+    """The frame upright, as RGB, with its shorter side scaled to `short_side` pixels, uint8, shape (h, w, 3).
+
+    Args:
+        frame: Of any size.
+        short_side: Pixels.
+        aspect: Width by height to which the frame is stretched; None keeps its own.
+    """
+    sides = (aspect, 1.0) if aspect else upright_size(frame)
+    width, height = (max(short_side, round(side * short_side / min(sides))) for side in sides)
     return to_rgb(frame, width, height)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from csvr.context.backbone import pool
 from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colours, random_crops, to_unit
 from csvr.data.batches import Features
-from csvr.evaluation.features import load_clips
-from csvr.evaluation.probe import draw_few
+from csvr.evaluation.features import BATCH, device_of, load_clips
+from csvr.evaluation.probe import draw_few, draw_share
 from csvr.pretrain.model import Encoders
 from csvr.pretrain.schedule import schedule
 
@@ -44,30 +44,37 @@ class Classifier(nn.Module):
         return logits
 
 
-def finetune_accuracy(
+def finetuned_classes(
     encoders: Encoders,
     names: list[str],
     features: Features,
     train: tuple[list[str], NDArray[np.int64]],
-    test: tuple[list[str], NDArray[np.int64]],
+    test: list[str],
     params: dict[str, Any],
     seed: int,
-) -> NDArray[np.float64]:
+    fraction: float | None = None,
+) -> NDArray[np.int64]:
     """Fine-tune on some labelled videos, test on `evaluate.clips` uniform clips a video, soft-max averaged.
 
     Args:
         encoders, names: See `Classifier`.
         features: Stored clips and poses.
-        train, test: Videos and their classes.
+        train: Videos and their classes.
+        test: Videos.
         params: Effective parameters; used are evaluate.finetune, evaluate.clips and augment.area.
         seed: Draws the labelled videos, their clips and the augmentation.
+        fraction: Share of each class that is labelled (`draw_share`), instead of `evaluate.finetune.per_class` videos.
 
     Returns:
-        1 or 0 for each test video.
+        The predicted class of each test video.
     """
     area = (float(params["augment"]["area"][0]), float(params["augment"]["area"][1]))
-    model = train_classifier(encoders, names, features, train, params["evaluate"]["finetune"], area, seed)
-    return correct(model, features, test, params["evaluate"]["clips"])
+    settings = params["evaluate"]["finetune"]
+    if fraction is not None:
+        chosen = draw_share(train[1], fraction, np.random.default_rng([seed, 4]))
+        train, settings = ([train[0][i] for i in chosen], train[1][chosen]), settings | {"per_class": None}
+    model = train_classifier(encoders, names, features, train, settings, area, seed)
+    return predicted(model, features, test, params["evaluate"]["clips"])
 
 
 def train_classifier(
@@ -99,7 +106,8 @@ def train_classifier(
     rng = np.random.default_rng([seed, 3])
     per_class = settings["per_class"]
     chosen = np.arange(len(labels)) if per_class is None else draw_few(labels, per_class, rng)
-    model = Classifier(encoders, names, int(labels.max()) + 1, settings["dropout"]).train()
+    device = device_of(encoders)
+    model = Classifier(encoders, names, int(labels.max()) + 1, settings["dropout"]).to(device).train()
     optimiser = torch.optim.Adam(
         [
             {"params": model.encoders.parameters(), "factor": settings["encoder_lr_factor"]},
@@ -115,15 +123,15 @@ def train_classifier(
         index, order = order[: settings["batch"]], order[settings["batch"] :]
         some = [videos[i] for i in index]
         starts = [int(rng.integers(0, features.length(v) - span + 1)) for v in some]
-        images = torch.stack([features.images(v, s) for v, s in zip(some, starts, strict=True)])
-        poses = torch.stack([features.keypoints(v, s) for v, s in zip(some, starts, strict=True)])
+        images = torch.stack([features.images(v, s) for v, s in zip(some, starts, strict=True)]).to(device)
+        poses = torch.stack([features.keypoints(v, s) for v, s in zip(some, starts, strict=True)]).to(device)
         crops = random_crops(len(images), (images.shape[-2], images.shape[-1]), area)
         colours = random_colours(len(images), settings["colour"], settings["permute"], gray=0.0, invert=0.0)
         clip = colours.apply(crops.apply(to_unit(images), features.shape.crop))
         poses = hold_missing(flip_poses(normalise_poses(poses, poses), crops.flip))
         for group in optimiser.param_groups:
             group["lr"] = settings["lr"] * group["factor"] * schedule(step, steps, settings["warmup"])
-        loss = F.cross_entropy(model(clip, poses), torch.from_numpy(labels[index]))
+        loss = F.cross_entropy(model(clip, poses), torch.from_numpy(labels[index]).to(device))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -131,13 +139,18 @@ def train_classifier(
 
 
 @torch.inference_mode()
+def predicted(model: Classifier, features: Features, test: list[str], clips: int) -> NDArray[np.int64]:
+    """Class of each test video, by the soft-max averaged over `clips` uniform clips of it."""
+    found, device = [], device_of(model)
+    for first in range(0, len(test), BATCH):
+        some = test[first : first + BATCH]
+        chance = model(*load_clips(features, some, clips, device)).softmax(1).unflatten(0, (len(some), clips)).mean(1)
+        found.append(chance.argmax(1).cpu().numpy())
+    return np.concatenate(found)
+
+
 def correct(
     model: Classifier, features: Features, test: tuple[list[str], NDArray[np.int64]], clips: int
 ) -> NDArray[np.float64]:
-    """1 or 0 for each test video, by the soft-max averaged over `clips` uniform clips of it."""
-    right = []
-    for first in range(0, len(test[0]), 24):
-        some = test[0][first : first + 24]
-        chance = model(*load_clips(features, some, clips)).softmax(1).unflatten(0, (len(some), clips)).mean(1)
-        right.append(chance.argmax(1).numpy() == test[1][first : first + 24])
-    return np.concatenate(right).astype(np.float64)
+    """1 or 0 for each test video; arguments as of `predicted`, with the videos' classes."""
+    return np.asarray(predicted(model, features, test[0], clips) == test[1], dtype=np.float64)

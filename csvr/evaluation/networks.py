@@ -8,8 +8,24 @@ from typing import Any
 import torch
 
 from csvr.data import shards
+from csvr.data.index import digest
 from csvr.errors import UserError
 from csvr.pretrain.model import CSVR
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device of a `--device` flag.
+
+    Raises:
+        UserError: There is no such device here.
+    """
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"--device {name}: {str(error).splitlines()[0]}; take --device cpu, or cuda on a GPU"
+        ) from error
 
 
 def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple[CSVR, dict[str, Any]]:
@@ -34,6 +50,24 @@ def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple
     stored = shards.Shards([path])
     model.load_state_dict({name: torch.from_numpy(stored[name]) for name in stored})
     return model.eval(), header
+
+
+def require_same_index(path: Path, pretrained: dict[str, Any], index: Path) -> None:
+    """Refuse networks that were pretrained on another state of their data set than the one that is there.
+
+    Args:
+        path: Their file, to be named.
+        pretrained: `data` of its header.
+        index: Index of that data set as it is now.
+
+    Raises:
+        UserError: Names both checksums, and the command that mends it.
+    """
+    if pretrained.get("index_sha256") != (now := digest(index)):
+        raise UserError(
+            f"{path}: pretrained on data with index_sha256 = {pretrained.get('index_sha256')}, but that of {index} is "
+            f"{now}; run snakemake --cores 8 {path} --forcerun pretrain"
+        )
 
 
 def require_same_data(path: Path, pretrained: dict[str, Any], present: dict[str, Any]) -> None:

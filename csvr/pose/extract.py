@@ -6,7 +6,7 @@ What is not found is not made up: a missing joint, or a frame without anybody, i
 from __future__ import annotations
 
 import logging
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from csvr.data import shards
+from csvr.data.extraction import Video, extract_videos
 from csvr.data.video import frames, to_rgb, upright_size
 from csvr.errors import UserError
 from csvr.pose.detector import Detector, Person, load
@@ -176,8 +176,9 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
 
 
 def extract(
-    videos: Sequence[tuple[str, Path]], settings: Settings, output: Path, about: Mapping[str, Any], device: str = "cpu"
-) -> dict[str, Any]:
+    videos: Sequence[Video], settings: Settings, output: Path, identity: Mapping[str, Any], about: Mapping[str, Any],
+    device: str = "cpu", name: str = "poses", file: Callable[[Video], Path] = lambda video: video.path,
+) -> dict[str, Any]:  # fmt: skip
     """Find the poses of `videos` and write them as one shard.
 
     Arrays: `<name>` (T, 17, 3) float32, `<name>/frame` (T,) int32, `<name>/size` (2,) int32; see `VideoPoses`.
@@ -185,62 +186,47 @@ def extract(
     Args:
         videos: Name and file of each video.
         settings: Parameters.
-        output: Shard file (safetensors), written when all videos are done.
+        output: Shard file (safetensors), written when all videos are done; see `extract_videos`.
+        identity: What the poses depend on.
         about: Goes into the header, which also gets checkpoint, sha256, videos, detection_rate (by video) and
             warnings (videos in which nobody was found).
         device: Where the network runs.
+        name: What is done, for the log.
+        file: The file to read of a video.
 
     Returns:
-        videos, frames, detection_rate (over all frames) and frames_per_second (of wall time).
+        videos, frames, detection_rate (over all frames) and warnings.
 
     Raises:
         UserError: Names are not unique, the checkpoint is refused, or videos can't be used (all are named).
     """
-    names = [name for name, _ in videos]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(key for key, count in Counter(video.name for video in videos).items() if count > 1):
         raise UserError(f"videos of the same name: {', '.join(twice)}")
     checkpoint = load(settings.checkpoint, settings.sha256)
     detect = Detector(checkpoint.net, settings.decoder, device)
-    arrays: dict[str, NDArray[Any]] = {}
-    rates: dict[str, float] = {}
-    bad, warnings = [], []
-    begun, reported, total, found = time.monotonic(), time.monotonic(), 0, 0.0
-    for done, (name, path) in enumerate(videos, start=1):
-        try:
-            result = video_poses(path, detect, settings)
-        except UserError as error:
-            bad.append(str(error))
-            continue
-        arrays |= {name: result.poses, f"{name}/frame": result.frame, f"{name}/size": result.size}
-        rates[name] = result.detection_rate
-        total += len(result.frame)
-        found += result.detection_rate * len(result.frame)
-        if not result.detection_rate:
-            warnings.append(f"{path}: nobody was found in any of {len(result.frame)} frames")
-            log.warning("%s", warnings[-1])
-        if time.monotonic() - reported > 10 or done == len(videos):
-            reported = time.monotonic()
-            spent = reported - begun
-            log.info(
-                "poses: %d of %d videos, %d frames, %.1f frames/s, somebody found in %.1f %%, ETA %.1f min",
-                done, len(videos), total, total / spent, 100 * found / total, (len(videos) - done) * spent / done / 60,
-            )  # fmt: skip
-    if bad:
-        raise UserError(f"{len(bad)} of {len(videos)} videos can't be used:\n  " + "\n  ".join(bad))
-    header = {
-        **about,
-        "checkpoint": checkpoint.name,
-        "sha256": checkpoint.sha256,
-        "videos": names,
-        "detection_rate": rates,
-        "warnings": warnings,
-    }
-    shards.write(output, arrays, header)
-    spent = time.monotonic() - begun
+
+    def poses(video: Video) -> tuple[Mapping[str, NDArray[Any]], tuple[int, float]]:
+        found = video_poses(file(video), detect, settings)
+        if not found.detection_rate:
+            log.warning("%s", nobody(video.path, len(found.frame)))
+        arrays = {video.name: found.poses, f"{video.name}/frame": found.frame, f"{video.name}/size": found.size}
+        return arrays, (len(found.frame), found.detection_rate)
+
+    def nobody(path: Path, frames: int) -> str:
+        return f"{path}: nobody was found in any of {frames} frames"
+
+    def summary(notes: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "detection_rate": {video: rate for video, (_, rate) in notes.items()},
+            "warnings": [nobody(v.path, notes[v.name][0]) for v in videos if not notes[v.name][1]],
+        }
+
+    made = {"checkpoint": checkpoint.name, "sha256": checkpoint.sha256}
+    notes = extract_videos(name, videos, poses, output, [dict(identity), made], {**about, **made}, summary)
+    total = sum(frames for frames, _ in notes.values())
     return {
         "videos": len(videos),
         "frames": total,
-        "detection_rate": found / max(total, 1),
-        "frames_per_second": total / max(spent, 1e-9),
-        "warnings": warnings,
+        "detection_rate": sum(frames * rate for frames, rate in notes.values()) / max(total, 1),
+        "warnings": summary(notes)["warnings"],
     }

@@ -19,12 +19,13 @@ from sacred.run import Run
 from csvr import cli
 from csvr.data import index, shards
 from csvr.data.batches import ClipShape, Features
+from csvr.data.leaks import require_split
 from csvr.files import params_sha256, write_text
 from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.launch import ACCELERATORS, start
 from csvr.pretrain.loop import train
 from csvr.pretrain.model import CSVR
-from csvr.tracking.machine import device_name
+from csvr.tracking.machine import device_name, peak_memory_mb
 from csvr.tracking.record import record
 from csvr.tracking.sources import code_hash
 
@@ -45,6 +46,7 @@ def main() -> None:
     cli.limit_threads(args.threads)
     features = Features(args.clips, args.poses, args.iframes, ClipShape(**args.params["clip"]))
     table = index.read(args.index)
+    require_split(table)
     videos = table.video[table.split == "train"].tolist()
     features.require(videos)
     data, code = features.provenance(args.index), code_hash("pretrain")
@@ -76,6 +78,7 @@ def main() -> None:
                 "run_id": run._id, "variant": args.variant, "seed": args.seed, "params": args.params,
                 "data": data, "code": code, "history_sha256": hashlib.sha256(curves.encode()).hexdigest(),
                 "seconds": seconds, "device": device_name(fabric.device), "processes": fabric.world_size,
+                "peak_memory_mb": peak_memory_mb(fabric.device),
             }  # fmt: skip
             shards.write(args.output, weights, header)
             checkpoints.finish(args.output.with_suffix(".best.safetensors"))

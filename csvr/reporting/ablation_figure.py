@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from csvr.reporting import style
-from csvr.reporting.ablation import protocol_names
+from csvr.reporting.protocols import protocol_names
 from csvr.reporting.results import Results
 from csvr.reporting.statistics import accuracy, spread
 

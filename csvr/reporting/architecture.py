@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from csvr.models import Network, networks
+from csvr.pretrain.sizes import Network, networks
 from csvr.reporting import style
 from csvr.reporting.diagram import Diagram
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from csvr.data.index import digest, left_out
 from csvr.errors import UserError
-from csvr.files import write_text
-from csvr.reporting.ablation import MISSING, environment, footer_of
+from csvr.reporting import formats
+from csvr.reporting.cells import MISSING, spread_cell
+from csvr.reporting.formats import Cell, Table, environment, table
+from csvr.reporting.origin import footer_of
 from csvr.reporting.results import Expectation, differences, require
-from csvr.reporting.statistics import spread
 
 PARTS: Final = {"clip": "Reconstruction of the clip", "future": "Prediction of the future"}
 MEASURES: Final = {
@@ -104,41 +102,31 @@ def _check(
         )
 
 
-def number(values: list[float], digits: int, wanted: int) -> str:
-    """Mean ± standard deviation, with n (and how many seeds are missing)."""
-    if not values:
-        return MISSING
-    found = spread(np.asarray(values, dtype=np.float64))
-    lost = f", {wanted - found.n} missing" if found.n < wanted else ""
-    std = f" ± {found.std:.{digits}f}" if math.isfinite(found.std) else ""
-    return f"{found.mean:.{digits}f}{std} ({found.n}{lost})"
-
-
-def rows(cells: Cells, expected: Expectation, part: str, measures: list[str]) -> list[dict[str, Any]]:
+def part_table(cells: Cells, expected: Expectation, part: str, measures: list[str]) -> Table:
     """A row a variant, and last the baseline, which has no seed."""
-    found = []
+    rows: list[list[Any]] = []
     for name, variant in expected.variants.items():
         present = [cells[name, seed]["measures"]["generated"][part] for seed in expected.seeds if (name, seed) in cells]
-        texts = [number([x[m] for x in present], MEASURES[m][1], len(expected.seeds)) for m in measures]
-        found.append({"title": variant.title, "cells": texts})
+        shown = [spread_cell([x[m] for x in present], len(expected.seeds), 1, MEASURES[m][1]) for m in measures]
+        rows.append([variant.title, *shown])
     baseline = next(iter(cells.values()))["measures"]["repeated"][part]
-    found.append(
-        {"title": "last frame repeated", "cells": [f"{baseline[m]:.{MEASURES[m][1]}f}" for m in measures]}
-    )  # fmt: skip
-    return found
+    texts = [Cell(f"{baseline[m]:.{MEASURES[m][1]}f}", {"": baseline[m]}) for m in measures]
+    return table(
+        PARTS[part], ["variant", *(MEASURES[m][0] for m in measures)], [*rows, ["last frame repeated", *texts]]
+    )
 
 
 def write(paths: list[Path], output: Path, expected: Expectation, index: Path | None = None) -> None:
-    """Write the Markdown table; arguments and errors as for `read`."""
+    """Write the table in all formats; arguments and errors as for `read`."""
     cells = read(paths, expected, index)
     one = next(iter(cells.values()))
     # All or none: the network is one of the parameters.
     measures = [name for name in MEASURES if name in one["measures"]["generated"]["clip"]]
     pairs = [(name, seed) for name in expected.variants for seed in expected.seeds]
+    shown = [part_table(cells, expected, part, measures) for part in PARTS]
     values: dict[str, Any] = {
         "expected": expected,
-        "heads": [MEASURES[name][0] for name in measures],
-        "parts": [{"name": title, "rows": rows(cells, expected, part, measures)} for part, title in PARTS.items()],
+        "parts": shown,
         "clips": one["measures"]["clips"],
         "dimension": one["measures"]["dimension"],
         "judge": one["judge"],
@@ -156,4 +144,4 @@ def write(paths: list[Path], output: Path, expected: Expectation, index: Path | 
             for name in expected.variants
         ],
     }
-    write_text(output, environment().get_template("generation.md.j2").render(values))
+    formats.write(output, environment().get_template("generation.md.j2").render(values), shown, "part")

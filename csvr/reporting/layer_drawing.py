@@ -6,7 +6,7 @@ from typing import Any
 
 from csvr.errors import UserError
 from csvr.integration.layer import IntegrationLayer
-from csvr.models import Network
+from csvr.pretrain.sizes import Network
 from csvr.reporting.architecture import POSE, SHARED, VIDEO, Params, size
 from csvr.reporting.diagram import Diagram
 

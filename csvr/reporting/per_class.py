@@ -9,8 +9,8 @@ import numpy as np
 
 from csvr.errors import UserError
 from csvr.reporting import style
-from csvr.reporting.ablation import protocol_names
 from csvr.reporting.claims import FULL
+from csvr.reporting.protocols import protocol_names
 from csvr.reporting.results import Results
 
 

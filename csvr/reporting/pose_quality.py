@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from csvr.data.index import digest
 from csvr.errors import UserError
-from csvr.files import write_text
 from csvr.pose.quality import ALPHA
-from csvr.reporting.ablation import ABSENT, environment, footer, run_rows, spread_text
+from csvr.reporting import formats
+from csvr.reporting.cells import ABSENT, spread_cell
+from csvr.reporting.formats import Cell, Table, environment, table
+from csvr.reporting.origin import footer, run_rows
 from csvr.reporting.results import Expectation, Results, require
-from csvr.reporting.statistics import spread
 
 MEASURES = {"mpjpe": "MPJPE", f"pck@{ALPHA}": f"PCK@{ALPHA}", "oks": "OKS"}
 """Columns: keys of `csvr.evaluation.pretext`, and how they are called."""
@@ -55,7 +54,7 @@ def read(quality: Path, expected: Expectation, index: Path | None = None) -> dic
 
 
 def write(results: Results, output: Path, quality: Path | None = None, index: Path | None = None) -> None:
-    """Write the Markdown table.
+    """Write the table in all formats.
 
     Args:
         results: All cells, for the predicted poses.
@@ -67,12 +66,17 @@ def write(results: Results, output: Path, quality: Path | None = None, index: Pa
     Raises:
         UserError: As `read`.
     """
-    values = {
+    heads = ["variant", "future", *MEASURES.values()]
+    values: dict[str, Any] = {
         "estimated": None if quality is None else estimated(quality, results.expected, index),
         "predicted": predicted(results) | {"footer": footer(results) | {"command": f"snakemake --cores 8 {output}"}},
         "expected": results.expected, "videos": len(results.videos), "measures": list(MEASURES.values()),
     }  # fmt: skip
-    write_text(output, environment().get_template("pose_quality.md.j2").render(values))
+    values["predicted"]["table"] = table("Predicted future poses", heads, values["predicted"]["rows"], left=2)
+    shown = [values["predicted"]["table"]]
+    if values["estimated"]:
+        shown = [*values["estimated"]["tables"], *shown]
+    formats.write(output, environment().get_template("pose_quality.md.j2").render(values), shown)
 
 
 def estimated(quality: Path, expected: Expectation, index: Path | None = None) -> dict[str, Any]:
@@ -86,20 +90,47 @@ def estimated(quality: Path, expected: Expectation, index: Path | None = None) -
             "alphas": [key for key in found["all"] if key.startswith("pck@") and not key.endswith("keypoint")],
         }  # fmt: skip
         values["keypoints"] = list(found["all"][f"{values['alphas'][0]} by keypoint"]) if values["alphas"] else []
+        values["tables"] = estimated_tables(values)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{quality}: not what csvr.pose_quality writes (key {error}); {mend}") from error
     return values
+
+
+def estimated_tables(values: dict[str, Any]) -> list[Table]:
+    """Of all keypoints together, and of each if the estimator's were scored so."""
+    found, alphas, never = values["all"], values["alphas"], len(values["never"])
+    rows = [
+        ["detection rate (frames with a person)", share_cell(found["detected"])],
+        ["keypoints found", share_cell(found["found"])],
+        ["mean OKS", share_cell(found["oks"])],
+        ["mean distance of found keypoints, in longer sides of the box", share_cell(found["mpjpe"])],
+        *([f"{alpha.upper()}, all keypoints", share_cell(found[alpha])] for alpha in alphas),
+        ["videos without any detection", Cell(str(never), {"": never})],
+    ]
+    tables = [table("Estimated poses", ["measure", "value"], rows)]
+    if values["keypoints"]:
+        rows = [
+            [name, *(share_cell(found[f"{alpha} by keypoint"][name]) for alpha in alphas)]
+            for name in values["keypoints"]
+        ]
+        tables.append(table("Estimated poses by keypoint", ["keypoint", *(alpha.upper() for alpha in alphas)], rows))
+    return tables
+
+
+def share_cell(value: float | None) -> Cell:
+    """A number with three digits after the point, or a dash."""
+    return Cell(ABSENT) if value is None else Cell(f"{value:.{DIGITS}f}", {"": value})
 
 
 def predicted(results: Results) -> dict[str, Any]:
     """What the template shows of the predicted poses: rows, runs and missing cells of the variants that predict any."""
     names = [name for name, variant in results.expected.variants.items() if predicts(variant.params)]
     rows = [
-        {
-            "title": results.expected.variants[name].title,
-            "guess": guess,
-            "cells": [measure_text(results, name, f"{key}{suffix}") for key in MEASURES],
-        }
+        [
+            results.expected.variants[name].title,
+            guess,
+            *(measure_cell(results, name, f"{key}{suffix}") for key in MEASURES),
+        ]
         for name in names
         for suffix, guess in GUESSES.items()
     ]
@@ -112,13 +143,13 @@ def predicts(params: dict[str, Any]) -> bool:
     return bool(params["sigma_p"] and params["pretrain"]["steps"])
 
 
-def measure_text(results: Results, variant: str, key: str) -> str:
+def measure_cell(results: Results, variant: str, key: str) -> Cell:
     """A measure of the predicted poses, mean ± standard deviation; a dash if no joint was visible to be measured."""
     cells = [cell for seed in results.expected.seeds if (cell := results.cells.get((variant, seed)))]
     values = [cell["pretext"]["pose"][key] for cell in cells if key in cell["pretext"].get("pose", {})]
     if cells and not values:
-        return ABSENT
-    return spread_text(spread(np.array(values)), len(results.expected.seeds), 1, DIGITS)
+        return Cell(ABSENT)
+    return spread_cell(values, len(results.expected.seeds), 1, DIGITS)
 
 
 def undetected(by_video: dict[str, dict[str, Any]]) -> list[str]:

@@ -40,6 +40,22 @@ class Variant:
         wanted = {"linear_few": "probe", "linear_all": "probe", "finetune": "finetune", "retrieval": "probe"}
         return [name for name, key in wanted.items() if evaluate.get(key)]
 
+    def percents(self, part: str) -> list[str]:
+        """Shares of the labels that `part` ("probe" or "finetune") is measured with, as protocols' names have them."""
+        evaluate = self.params.get("evaluate") or {}
+        semi = evaluate.get("semi") or {}
+        wanted = semi.get("fractions", []) if evaluate.get(part) and semi.get(part) else []
+        return [f"{100 * share:g}pct" for share in wanted]
+
+    def every_protocol(self) -> list[str]:
+        """Those of `protocols`; with shares of the labels; and as if nobody had been found in the test videos."""
+        evaluate, found = self.params.get("evaluate") or {}, self.protocols()
+        found += [f"linear_{share}" for share in self.percents("probe")]
+        found += [f"finetune_{share}" for share in self.percents("finetune")]
+        if evaluate.get("probe") and evaluate.get("no_pose_test") and self.params.get("pose_input", True):
+            found += [f"{name}_no_pose" for name in ("linear_few", "linear_all", "retrieval")]
+        return found
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -49,6 +65,8 @@ class Expectation:
         main: The variant that the experiment is about.
         code: Hash of the sources of each step that results come from (`csvr.tracking.sources`).
         features: For each kind of feature the parameters and the hash of the sources, as shards' headers have them.
+        pretrained_on: The data set of pretraining; `dataset` is the one that is evaluated on.
+        target: `features` of the latter if they differ, else None.
         digest: SHA-256 of the parameters.
     """
 
@@ -61,6 +79,8 @@ class Expectation:
     code: dict[str, str]
     features: dict[str, dict[str, Any]]
     digest: str
+    pretrained_on: str = ""
+    target: dict[str, dict[str, Any]] | None = None
 
     @classmethod
     def of(cls, params: dict[str, Any]) -> Expectation:
@@ -76,6 +96,7 @@ class Expectation:
                 params["main"], dict(params["code"]), dict(params["features"]),
                 # Of the parameters alone: the same ones have the same digest whatever the code.
                 params_sha256(_without_code(params)),
+                params.get("pretrained_on", params["dataset"]), params.get("target"),
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise UserError(f"--expect: missing or unknown key: {error}") from error
@@ -119,6 +140,15 @@ class Results:
             values = self.cells.get((variant, seed), {}).get("scores", {}).get(protocol, {}).get(readout)
             if values is not None:
                 found[seed] = np.asarray(values, dtype=np.float64)
+        return found
+
+    def recall(self, variant: str, protocol: str, k: int, readout: str = "all") -> dict[int, float]:
+        """R@k, 0 … 1: the share of test videos of which one of the k nearest training videos has the class; by seed."""
+        found = {}
+        for seed in self.expected.seeds:
+            ranks = self.cells.get((variant, seed), {}).get("ranks", {}).get(protocol, {}).get(readout)
+            if ranks is not None:
+                found[seed] = float((np.asarray(ranks) <= k).mean())
         return found
 
     def missing(self) -> list[tuple[str, int]]:
@@ -189,10 +219,11 @@ def load(paths: list[Path], expected: Expectation, index: Path | None = None) ->
             cells[name, seed], origin[name, seed] = cell, path
     if first is None:
         raise UserError("no metrics files; run snakemake --cores 8 first")
-    if index is not None and digest(index) != first[1]["data"]["index_sha256"]:
+    where = _tested_on(expected)
+    if index is not None and digest(index) != (tested := first[1][where]["index_sha256"]):
         raise UserError(
-            f"{first[0]}: made with data.index_sha256 = {first[1]['data']['index_sha256']}, but {digest(index)} is "
-            f"that of {index}; run snakemake --cores 8 {first[0]} --forcerun pretrain"
+            f"{first[0]}: made with {where}.index_sha256 = {tested}, but {digest(index)} is that of {index}; "
+            f"run snakemake --cores 8 {first[0]} --forcerun {'evaluate' if where == 'target' else 'pretrain'}"
         )
     classes = first[1]["classes"]
     for group, members in expected.groups.items():
@@ -215,6 +246,12 @@ def _read(path: Path) -> dict[str, Any]:
         lengths = {"labels": len(cell["labels"])} | {
             f"scores.{protocol}.{readout}": len(values)
             for protocol, readouts in cell["scores"].items()
+            for readout, values in readouts.items()
+        }
+        lengths |= {
+            f"{part}.{protocol}.{readout}": len(values)
+            for part in ("ranks", "predictions")
+            for protocol, readouts in cell[part].items()
             for readout, values in readouts.items()
         }
         for key in ("run_id", "pretrain_run_id", "variant", "seed", "params", "git", "host", "seconds", "classes"):
@@ -244,8 +281,16 @@ def _check_made(path: Path, cell: dict[str, Any], expected: Expectation) -> None
     require(path, cell["params"], params, f"{run} {step}")
     for kind, made in expected.features.items():
         require(path, {kind: cell["data"]["made"].get(kind)}, {kind: made}, f"{run} extract_{kind}")
+    for kind, made in (expected.target or {}).items():
+        if kind in cell["target"]["made"]:
+            require(path, {kind: cell["target"]["made"][kind]}, {kind: made}, f"{run} extract_{kind}")
     for step in ("pretrain", "evaluate"):
         require(path, {f"code.{step}": cell["code"][step]}, {f"code.{step}": expected.code[step]}, f"{run} {step}")
+
+
+def _tested_on(expected: Expectation) -> str:
+    """The key of a metrics file that tells of the data it was tested on."""
+    return "data" if expected.target is None else "target"
 
 
 def _check_data(path: Path, cell: dict[str, Any], other: Path, reference: dict[str, Any]) -> None:

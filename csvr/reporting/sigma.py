@@ -10,12 +10,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
 
-from csvr.files import write_text
-from csvr.reporting import style
-from csvr.reporting.ablation import accuracy_cells, difference_cells, environment, footer, protocol_names, run_rows
+from csvr.reporting import formats, style
+from csvr.reporting.cells import Differences, accuracy_cells
 from csvr.reporting.claims import FULL
+from csvr.reporting.formats import environment, table
+from csvr.reporting.origin import footer, run_rows
+from csvr.reporting.protocols import protocol_names
 from csvr.reporting.results import OVERALL, Results
-from csvr.reporting.statistics import DRAWS, accuracy, spread
+from csvr.reporting.statistics import accuracy, spread
 
 
 @dataclass(frozen=True)
@@ -37,34 +39,38 @@ def points(results: Results) -> list[Point]:
 
 
 def write(results: Results, output: Path) -> None:
-    """Write the Markdown table: a row a pair, for each protocol."""
-    protocols = [
-        {
-            "name": title,
-            "rows": [
-                {
-                    "point": point,
-                    "accuracy": accuracy_cells(results, point.variant, key),
-                    "difference": difference_cells(results, point.variant, key),
-                }
+    """Write the table in all formats: a row a pair, for each protocol."""
+    names, columns = protocol_names(results), list(results.masks())
+    differences = Differences(
+        results, [(point.variant, protocol, "all") for protocol in names for point in points(results)]
+    )
+    shown = [
+        table(
+            title,
+            ["σ_p", "σ_c", *columns, *(f"Δ {column}" for column in columns)],
+            [
+                [
+                    f"{point.sigma_p:g}", f"{point.sigma_c:g}", *accuracy_cells(results, point.variant, protocol),
+                    *differences.cells[point.variant, protocol, "all"],
+                ]
                 for point in points(results)
             ],
-        }
-        for key, title in protocol_names(results).items()
-    ]
+            left=0,
+        )
+        for protocol, title in names.items()
+    ]  # fmt: skip
     values: dict[str, Any] = {
         "expected": results.expected,
         "base": next(point for point in points(results) if point.variant == FULL),
-        "protocols": protocols,
-        "columns": list(results.masks()),
+        "protocols": shown,
         "count": int(results.masks()[OVERALL].sum()),
         "chance": f"{100 / len(results.classes):.1f}",
         "missing": [f"{variant} seed {seed}" for variant, seed in results.missing()],
-        "draws": DRAWS,
         "footer": footer(results),
         "runs": run_rows(results),
     }
-    write_text(output, environment().get_template("sigma.md.j2").render(values))
+    text = environment().get_template("sigma.md.j2").render(values | differences.about())
+    formats.write(output, text, shown, "protocol")
 
 
 def draw(results: Results, output: Path) -> None:

@@ -22,13 +22,13 @@ Node = dict[str, Any]
 SHOWN = 12  # digits of a hash in print
 
 
-def collect(made: dict[str, list[str]], features: list[Path], index: Path) -> dict[str, Node]:
+def collect(made: dict[str, list[str]], features: list[Path], indexes: list[Path]) -> dict[str, Node]:
     """The graph of all reports.
 
     Args:
         made: For each report the files of results that it was made of; their own sources are found from what they say.
-        features: All shards of the data set.
-        index: The index of the data set.
+        features: All shards of the data sets.
+        indexes: The index of each data set.
 
     Returns:
         Nodes by path.
@@ -36,19 +36,25 @@ def collect(made: dict[str, list[str]], features: list[Path], index: Path) -> di
     Raises:
         UserError: A file is missing or unreadable, or says that it was made of something else than what is there.
     """
-    table, index_sha256 = listing.read(index), listing.digest(index)
-    nodes: dict[str, Node] = {
-        str(index): {
+    nodes: dict[str, Node] = {}
+    stores: dict[str, dict[str, str]] = {}
+    for index in indexes:
+        table, index_sha256 = listing.read(index), listing.digest(index)
+        nodes[str(index)] = {
             "sha256": sha256(index), "step": "index", "run": str(table["run"].iloc[0]), "from": [],
             "videos": dict(zip(table["path"].astype(str), table["sha256"].astype(str), strict=True)),
-        }
-    }  # fmt: skip
-    stores: dict[str, dict[str, str]] = {}
-    for path in features:
-        header = shards.header(path)
-        _same(path, "index_sha256", header.get("index_sha256"), index_sha256, f"extract_{path.parent.name}")
-        nodes[str(path)] = _node(path, path.parent.name, header, [str(index)])
-        stores.setdefault(path.parent.name, {})[str(header["run_id"])] = str(path)
+        }  # fmt: skip
+        for path in features:
+            if path.parents[1] != index.parent:
+                continue
+            header, sources = shards.header(path), [str(index)]
+            _same(path, "index_sha256", header.get("index_sha256"), index_sha256, f"extract_{path.parent.name}")
+            if "reencode" in header["params"]:
+                copies = path.parents[1] / "reencoded" / path.name
+                nodes[str(copies)] = _node(copies, "reencode", shards.header(copies), sources)
+                sources = [str(copies)]
+            nodes[str(path)] = _node(path, path.parent.name, header, sources)
+            stores.setdefault(path.parent.name, {})[str(header["run_id"])] = str(path)
     for report, sources in made.items():
         nodes[report] = {"sha256": _sha256(Path(report)), "from": list(sources)}
         for source in map(Path, sources):
@@ -74,11 +80,12 @@ def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
     if path.name == "history.csv":
         _same(path, "sha256", _sha256(path), header["history_sha256"], "pretrain")
         nodes[str(path)] = {"sha256": header["history_sha256"], "step": "pretrain", "from": [str(networks)]}
-    elif path.name == "metrics.json":
+    elif path.name.startswith("metrics"):
         found = _json(path)
         _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "evaluate")
         about = found | {"code": found["code"]["evaluate"]}
-        nodes[str(path)] = _node(path, "evaluate", about, [str(networks), *used("clips", "poses")])
+        tested = _shards(path, {"data": found["target"]}, ("clips", "poses"), stores, "evaluate")
+        nodes[str(path)] = _node(path, "evaluate", about, [str(networks), *tested])
     elif path.name == "generation.json":
         found = _json(path)
         _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "generation_quality")
@@ -101,7 +108,7 @@ def _shards(
     for kind in kinds:
         for run in map(str, about["data"][kind]):
             if run not in stores.get(kind, {}):
-                how = "pretrained" if step == "pretrain" else "trained"
+                how = {"pretrain": "pretrained", "evaluate": "tested"}.get(step, "trained")
                 raise UserError(
                     f"{path}: {how} on {kind} of run {run}, of which no shard is there; "
                     f"run snakemake --cores 8 {path} --forcerun {step}"

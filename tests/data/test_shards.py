@@ -18,7 +18,7 @@ def test_round_trip_over_several_files(tmp_path: Path) -> None:
     for name, array in arrays.items():
         np.testing.assert_array_equal(store[name], array)
     np.testing.assert_array_equal(store.rows("v2", 1, 3), arrays["v2"][1:3])
-    assert store.rows_of("v2") == 3
+    assert store.shape_of("v2") == [3, 3, 4]
     assert [h["run_id"] for h in store.headers.values()] == ["1", "2"]
 
 

@@ -14,6 +14,7 @@ import torch
 
 from csvr import poses
 from csvr.data import shards, video
+from csvr.data.extraction import Video
 from csvr.errors import UserError
 from csvr.files import sha256
 from csvr.pose import quality
@@ -164,7 +165,7 @@ def test_all_bad_videos_are_listed_and_nothing_is_written(clip: tuple[Path, np.n
     (tmp_path / "empty.mp4").touch()
     files = [clip[0], tmp_path / "corrupt.avi", tmp_path / "empty.mp4", tmp_path / "missing.avi"]
     with pytest.raises(UserError) as caught:
-        extract([(f.stem, f) for f in files], SETTINGS, tmp_path / "out.safetensors", {})
+        extract([Video(f.stem, f) for f in files], SETTINGS, tmp_path / "out.safetensors", {}, {})
     message = str(caught.value)
     assert message.startswith("3 of 4 videos")
     assert all(f.name in message for f in files[1:]) and "figures.avi" not in message
@@ -180,7 +181,7 @@ def test_command_writes_shard_and_header(
     params = {**vars(SETTINGS), "decoder": dict(SETTINGS.decoder), "stride": 2}
     output = tmp_path / "poses.safetensors"
     flags = ["--videos", str(tmp_path / "list.txt"), "--params", json.dumps(params), "--output", str(output)]
-    monkeypatch.setattr(sys, "argv", ["poses", *flags, "--runs", str(tmp_path / "runs")])
+    monkeypatch.setattr(sys, "argv", ["poses", "extract", *flags, "--runs", str(tmp_path / "runs")])
     poses.main()
     shard = shards.Shards([output])
     assert set(shard) == {f"{v}{part}" for v in ("figures", "nobody") for part in ("", "/frame", "/size")}

@@ -42,10 +42,15 @@ def params(variant: str) -> dict[str, Any]:
     probe = None if variant == "supervised_scratch" else {"few": 8, "draws": 8}
     return {
         "sigma_p": 0 if variant == "no_pose" else 1,
-        "model": {"backbone": {"width": 16, "blocks": [1, 1]}},
+        "pose_input": variant != "no_pose",
+        "clip": {"frames": 4, "crop": 56},
+        "model": {"backbone": {"kind": "r3d", "width": 16, "blocks": [1, 1]}},
         "pretrain": {"steps": 0 if variant in UNTRAINED else 300},
-        "evaluate": {"probe": probe, "finetune": {"per_class": 8}},
-    }
+        "evaluate": {
+            "clips": 3, "probe": probe, "finetune": {"per_class": 8}, "no_pose_test": True,
+            "semi": {"fractions": [0.01, 0.1], "probe": True, "finetune": False},
+        },
+    }  # fmt: skip
 
 
 def place(variant: str) -> str:
@@ -66,6 +71,18 @@ def metrics(variant: str, seed: int) -> dict[str, Any]:
     if variant != "supervised_scratch":
         for protocol in ("linear_few", "linear_all", "retrieval"):
             scores[protocol] = {name: shares(-0.2 * (name == "f_i_untrained")) for name in readouts}
+        scores |= {f"linear_{share}": {"all": shares(-0.3)} for share in ("1pct", "10pct")}
+        if variant != "no_pose":
+            for protocol in ("linear_few", "linear_all", "retrieval"):
+                scores[f"{protocol}_no_pose"] = {name: shares(-0.4) for name in ("all", "f_d", "f_i")}
+    # The rank of the first hit grows as a video's score falls.
+    ranks = {
+        protocol: {
+            name: (1 + np.round(40 * (1 - np.array(values)))).astype(int).tolist() for name, values in by.items()
+        }
+        for protocol, by in scores.items()
+        if protocol.startswith("retrieval")
+    }
     return {
         "run_id": f"{100 + seed}", "pretrain_run_id": f"{seed}", "variant": variant, "seed": seed,
         "params": params(variant),
@@ -74,7 +91,10 @@ def metrics(variant: str, seed: int) -> dict[str, Any]:
         "git": {"commit": "0123abcd", "dirty": False}, "host": {"cpu": "A CPU", "cores": 2, "hostname": "here"},
         "threads": 1, "seconds": {"pretrain": 60.0, "evaluate": 12.0},
         "videos": [f"v_{k}" for k in range(len(labels))], "labels": labels.tolist(), "classes": CLASSES,
-        "scores": scores,
+        "scores": scores, "ranks": ranks, "predictions": {"finetune": {"all": labels.tolist()}},
+        "size": {"parameters": 2000, "gflops": 0.5, "parameters_encoders": 1000, "gflops_encoders": 0.25},
+        "peak_memory_mb": {"pretrain": 900.0, "evaluate": 1000.0 + seed}, "labelled": {"1pct": 6, "10pct": 30},
+        "device": "cpu",
         "pretext": {} if variant in ("no_pose", *UNTRAINED) else {"pose": POSES | {"mpjpe": 0.2 + 0.1 * seed}},
     }  # fmt: skip
 

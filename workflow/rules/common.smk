@@ -27,7 +27,9 @@ from csvr.errors import UserError
 from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
 
-wrong = problems(config)
+# A plan needs the lists only; jobs of a run are started with the flags of their own.
+PLAN = r"-[a-z]*n[a-z]*|--dry-?run|--dag|--rulegraph|--lint"
+wrong = problems(config, lists_only=any(re.fullmatch(PLAN, word) for word in sys.argv))
 if wrong:
     raise WorkflowError(message(wrong))
 
@@ -37,8 +39,15 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
+# What is pretrained on, and what is evaluated on: the same one, unless `downstream` names another.
 DATASET = config["dataset"]
+TARGET = config["downstream"] or DATASET
+DATASETS = {found["name"]: found for found in (DATASET, TARGET)}
 GENERATED = "generate" in DATASET
+# Whether estimated poses can be scored: only generated videos come with true keypoints.
+SCORED = GENERATED and TARGET is DATASET
+# The one of them that is drawn here, if any.
+DRAWN_HERE = next((found for found in DATASETS.values() if "generate" in found), None)
 
 # The variant that the experiment is about is computed whether or not it is a row of the table.
 MAIN = config["ablation"]["name"]
@@ -92,10 +101,14 @@ GRID = grid()
 INTEGRATION = ["full", *config["integration"]["variants"]] if config["integration"]["variants"] else []
 CELLS = {name: cell(name) for name in [*VARIANTS, *GRID, *INTEGRATION]}
 
+FEATURES = ("clips", "iframes", "poses")
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
-REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/figures/predictions.png"]
+REPORTS += [f"reports/figures/dataset_{TARGET['name']}.png", "reports/figures/predictions.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
+# Tables of what `evaluate` measures.
+EVALUATED = [f"table_{name}" for name in config["tables"] if name != "ssv2" or TARGET["layout"] == "ssv2"]
+REPORTS += [f"reports/{name}.md" for name in EVALUATED]
 if GRID:
     REPORTS += ["reports/table_sigma.md"]
 if INTEGRATION:
@@ -113,11 +126,14 @@ EXPECTED = f"results/{DATASET['name']}/expected.json"
 EXPECTED_SWEEP = f"results/{DATASET['name']}/expected_sweep.json"
 EXPECTED_INTEGRATION = f"results/{DATASET['name']}/expected_integration.json"
 EXPECTED_GENERATION = f"results/{DATASET['name']}/expected_generation.json"
-INDEX = f"features/{DATASET['name']}/index.csv"
+INDEX = f"features/{TARGET['name']}/index.csv"  # of what is evaluated on
+PRETRAINED_INDEX = f"features/{DATASET['name']}/index.csv"
+# Results of an evaluation elsewhere have a name of their own.
+METRICS = "metrics.json" if TARGET is DATASET else f"metrics_{TARGET['name']}.json"
 
 
 wildcard_constraints:
-    dataset=re.escape(DATASET["name"]),
+    dataset="|".join(map(re.escape, DATASETS)),
     shard=r"\d+",
     variant="|".join(sorted({re.escape(Path(found).parent.name) for found in CELLS.values()})),
     weights="|".join(sorted({re.escape(Path(found).name) for found in CELLS.values()})),
@@ -129,24 +145,37 @@ wildcard_constraints:
 MIN_FRAMES = 2 * config["clip"]["frames"] * config["clip"]["stride"]
 
 
-def raw_state():
+def raw_state(dataset):
     """A digest of the raw files of a data set that is not generated: names and sizes, and DVC's hash if it has one.
 
     Cheap enough for every start, where reading all videos is not: their own hashes are in the index.
     """
-    if GENERATED:
+    if "generate" in dataset:
         return None
-    listed = [
-        f"{file} {file.stat().st_size}"
-        for key in ("videos", "splits")
-        for file in sorted(Path(DATASET[key]).rglob("*"))
-        if file.is_file() and file.name != ".snakemake_timestamp"
-    ]
-    tracked = [path.read_text() for key in ("raw", "videos") if (path := Path(f"{DATASET[key]}.dvc")).exists()]
+    listed = [line for key in ("videos", "splits") for line in sorted(sized(dataset[key]))]
+    tracked = [path.read_text() for key in ("raw", "videos") if (path := Path(f"{dataset[key]}.dvc")).exists()]
     return hashlib.sha256("\n".join(listed + tracked).encode()).hexdigest()
 
 
-RAW = raw_state()
+def sized(folder):
+    """Path and size of all files below a folder, however many: links are followed, those into a circle once."""
+    todo, seen = [folder], set()
+    while todo:
+        try:
+            inside = list(os.scandir(todo.pop()))
+        except OSError:
+            continue
+        for entry in inside:
+            if entry.is_dir():
+                home = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                if home not in seen:
+                    seen.add(home)
+                    todo.append(entry.path)
+            elif entry.is_file() and entry.name != ".snakemake_timestamp":
+                yield f"{entry.path} {entry.stat().st_size}"
+
+
+RAW = {name: raw_state(found) for name, found in DATASETS.items()}
 
 
 def runs_folder():
@@ -297,38 +326,57 @@ def expectation(variants, seeds, target, steps=("pretrain", "evaluate", "pose_qu
             "order": list(variants),
             "variants": names,
             "seeds": seeds,
-            "groups": DATASET["groups"],
-            "dataset": DATASET["name"],
+            "groups": TARGET["groups"],
+            "dataset": TARGET["name"],
+            "pretrained_on": DATASET["name"],
             "command": f"snakemake --cores 8 {target}",
             "main": MAIN,
             "code": {name: code_hash(name) for name in steps},
-            "features": features_made(),
+            "features": features_made(DATASET),
+            "target": None if TARGET is DATASET else features_made(TARGET),
         }
     )
 
 
-def features_made():
+def feature_params(kind):
+    """Parameters of one kind of feature."""
+    names = {"clips": ("short_side", "aspect", "storage", "quality"), "iframes": ("short_side", "aspect")}
+    return config["pose_extraction"] if kind == "poses" else {key: config["features"][key] for key in names[kind]}
+
+
+def reencoding(dataset):
+    """How a data set is re-encoded, or None."""
+    return None if dataset["iframes"] == "native" else dataset["iframes"]["reencode"]
+
+
+def features_made(dataset):
     """Sources and parameters of each kind of feature, as the headers of shards have them."""
-    params = {kind: {"short_side": config["features"]["short_side"]} for kind in ("clips", "iframes")}
-    params["poses"] = config["pose_extraction"]
-    return {kind: {"code": code_hash(kind), "params": found} for kind, found in params.items()}
+    reencode = {"reencode": found} if (found := reencoding(dataset)) else {}
+    return {
+        kind: {"code": code_hash(kind), "params": feature_params(kind) | reencode}
+        for kind in FEATURES
+    }
 
 
-def made_from():
-    """What index and features are made with, for the cells made of them.
+def made_from(dataset):
+    """What index and features of a data set are made with, for the cells made of them.
 
     A cell that other loss weights left aside may be newer than features made since, once DVC has given both any age.
     """
-    names = ("generate", "split", "layout", "broken", "short")
     return text(
         {
-            "dataset": {name: DATASET.get(name) for name in names} | {"raw": RAW},
+            "dataset": listed_from(dataset),
             "clip": config["clip"],
-            "shards": config["features"]["shards"],
-            "code": {name: code_hash(name) for name in ["mannequin"] * GENERATED + ["index"]},
-            "features": features_made(),
+            "code": {name: code_hash(name) for name in ["mannequin"] * ("generate" in dataset) + ["index"]},
+            "features": features_made(dataset),
         }
     )
+
+
+def listed_from(dataset):
+    """What the index of a data set depends on, and how many shards there are."""
+    names = ("generate", "split", "layout", "broken", "short", "shards", "iframes")
+    return {name: dataset.get(name) for name in names} | {"raw": RAW[dataset["name"]]}
 
 
 def about(names):
@@ -350,14 +398,49 @@ def expectation_params(wildcards):
     return expectation(about(VARIANTS), config["seeds"], TABLE)
 
 
+def all_shards(kind, dataset=TARGET):
+    """All shard files of one kind of feature."""
+    return [f"features/{dataset['name']}/{kind}/{number}.safetensors" for number in range(dataset["shards"])]
+
+
 def shards(kind):
-    """All shard files of one kind of feature, with the data set as a wildcard."""
-    return [f"features/{{dataset}}/{kind}/{number}.safetensors" for number in range(config["features"]["shards"])]
+    """Those of the data set that a wildcard names, as a rule's input."""
+    return lambda wildcards: all_shards(kind, DATASETS[wildcards.dataset])
 
 
-def all_shards(kind):
-    """Those of the data set that is chosen."""
-    return [path.replace("{dataset}", DATASET["name"]) for path in shards(kind)]
+def summary_of(wildcards):
+    """The summary of the data set that is drawn here; nothing for another one."""
+    found = DATASETS[wildcards.dataset]
+    return [f"{found['root']}/dataset.json"] if "generate" in found else []
+
+
+def folders_of(wildcards):
+    """Folders of videos and lists. One that is not there is not asked for: so that a dry-run needs the lists only."""
+    found = DATASETS[wildcards.dataset]
+    folders = [found[key] for key in ("videos", "splits")]
+    return [ancient(folder) for folder in folders if "generate" in found or Path(folder).is_dir()]
+
+
+def reencoded(wildcards):
+    """The shard of re-encoded videos that is read instead of the files themselves, if any."""
+    if not reencoding(DATASETS[wildcards.dataset]):
+        return []
+    return [f"features/{wildcards.dataset}/reencoded/{wildcards.shard}.safetensors"]
+
+
+def reencoded_flag(wildcards):
+    """`--reencoded …`, or nothing."""
+    return "".join(f"--reencoded {shlex.quote(path)}" for path in reencoded(wildcards))
+
+
+def of_dataset(key):
+    """A parameter of the data set that a wildcard names."""
+    return lambda wildcards: DATASETS[wildcards.dataset][key]
+
+
+def formats(table):
+    """A table's files."""
+    return [f"reports/{table}{suffix}" for suffix in (".md", ".html", ".tex", ".csv")]
 
 
 def cells(file, names=VARIANTS, seeds=config["seeds"]):
@@ -374,25 +457,27 @@ POSE_QUALITY = f"results/{DATASET['name']}/pose_quality.json"
 
 def made():
     """What each report was made of, file by file."""
-    metrics, histories = cells("metrics.json"), cells("history.csv", TRAINED)
+    metrics, histories = cells(METRICS), cells("history.csv", TRAINED)
     # Only generated videos come with true keypoints to score estimated poses against.
-    quality = [POSE_QUALITY] if GENERATED else []
-    reports = {path: metrics for path in (TABLE, "reports/table_ablation.csv", "reports/table_ablation.html")}
+    quality = [POSE_QUALITY] if SCORED else []
+    reports = {path: metrics for name in ("table_ablation", *EVALUATED) for path in formats(name)}
     reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
     reports |= {"reports/figures/training_curves.png": histories}
-    reports |= {f"reports/figures/dataset_{DATASET['name']}.png": [INDEX]}
+    reports |= {f"reports/figures/dataset_{TARGET['name']}.png": [INDEX]}
     reports |= {"reports/metrics.json": metrics + histories + quality}
     reports |= {"reports/figures/predictions.png": cells("networks.safetensors", [DRAWN], config["seeds"][:1])}
     # From parameters alone.
-    reports |= {"reports/table_models.md": []}
-    reports |= {"reports/table_pose_quality.md": metrics + quality}
+    reports |= {path: [] for path in formats("table_models")}
+    reports |= {path: metrics + quality for path in formats("table_pose_quality")}
     if GRID:
-        sweep = cells("metrics.json", GRID, config["sweep"]["seeds"])
-        reports |= {path: sweep for path in ("reports/table_sigma.md", "reports/figures/sigma_sweep.png")}
+        sweep = cells(METRICS, GRID, config["sweep"]["seeds"])
+        reports |= {path: sweep for path in (*formats("table_sigma"), "reports/figures/sigma_sweep.png")}
     if INTEGRATION:
-        reports |= {"reports/table_integration.md": cells("metrics.json", INTEGRATION, config["integration"]["seeds"])}
+        forms = cells(METRICS, INTEGRATION, config["integration"]["seeds"])
+        reports |= {path: forms for path in formats("table_integration")}
     if GENERATING:
-        reports |= {"reports/table_generation_quality.md": cells("generation.json", GENERATING)}
+        generated = cells("generation.json", GENERATING)
+        reports |= {path: generated for path in formats("table_generation_quality")}
     return reports
 
 
@@ -404,6 +489,7 @@ def check_records():
     """
     made = [
         INDEX,
+        PRETRAINED_INDEX,
         EXPECTED,
         EXPECTED_SWEEP,
         EXPECTED_INTEGRATION,
@@ -413,9 +499,9 @@ def check_records():
         PROVENANCE,
         *REPORTS,
     ]
-    made += [f"{DATASET['root']}/dataset.json"] * GENERATED
-    made += [path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)]
-    for file in ("metrics.json", "networks.safetensors"):
+    made += [f"{DRAWN_HERE['root']}/dataset.json"] if DRAWN_HERE else []
+    made += [path for found in DATASETS.values() for kind in FEATURES for path in all_shards(kind, found)]
+    for file in (METRICS, "networks.safetensors"):
         made += cells(file) + cells(file, GRID, config["sweep"]["seeds"])
         made += cells(file, INTEGRATION, config["integration"]["seeds"])
     made += cells("generation.json", GENERATING)

@@ -1,13 +1,13 @@
 """The videos and their index."""
 
-if GENERATED:
+if DRAWN_HERE:
 
     rule generate_mannequin:
         output:
-            summary=f"{DATASET['root']}/dataset.json",
-            videos=directory(DATASET["videos"]),
-            splits=directory(DATASET["splits"]),
-            keypoints=f"{DATASET['root']}/keypoints.safetensors",
+            summary=f"{DRAWN_HERE['root']}/dataset.json",
+            videos=directory(DRAWN_HERE["videos"]),
+            splits=directory(DRAWN_HERE["splits"]),
+            keypoints=f"{DRAWN_HERE['root']}/keypoints.safetensors",
         log:
             "logs/generate_mannequin.log",
         benchmark:
@@ -20,7 +20,7 @@ if GENERATED:
             workers=WORKERS,
         params:
             code=code_hash("mannequin"),
-            p=text(DATASET["generate"]),
+            p=text(DRAWN_HERE["generate"]),
         message:
             "Drawing the embedded data set"
         shell:
@@ -33,10 +33,9 @@ if GENERATED:
 rule index_videos:
     input:
         # Made anew, these are other videos; the summary holds a checksum of all of them.
-        summary=[f"{DATASET['root']}/dataset.json"] if GENERATED else [],
+        summary=summary_of,
         # Which files are in them is told by RAW.
-        videos=ancient(DATASET["videos"]),
-        splits=ancient(DATASET["splits"]),
+        folders=folders_of,
     output:
         "features/{dataset}/index.csv",
     log:
@@ -51,17 +50,50 @@ rule index_videos:
         workers=WORKERS,
     params:
         code=code_hash("index"),
-        raw=RAW,
-        split=DATASET["split"],
-        layout=DATASET["layout"],
-        broken=DATASET["broken"],
-        short=DATASET["short"],
+        raw=lambda wildcards: RAW[wildcards.dataset],
+        videos=of_dataset("videos"),
+        splits=of_dataset("splits"),
+        split=of_dataset("split"),
+        layout=of_dataset("layout"),
+        broken=of_dataset("broken"),
+        short=of_dataset("short"),
         min_frames=MIN_FRAMES,
+        # What was looked into is not looked into again, whatever stopped this or asks for it again.
+        journal=lambda wildcards: f"logs/{wildcards.dataset}/index_videos.jsonl",
     message:
         "Listing the videos of {wildcards.dataset}"
     shell:
         """
-        python -m csvr.index --layout {params.layout} --videos {input.videos:q} --splits {input.splits:q} \
+        python -m csvr.index --layout {params.layout} --videos {params.videos:q} --splits {params.splits:q} \
             --split {params.split} --min-frames {params.min_frames} --broken {params.broken} --short {params.short} \
-            --output {output:q} --runs "$RUNS" --threads {resources.workers} >{log:q} 2>&1
+            --journal {params.journal:q} --output {output:q} --runs "$RUNS" --threads {resources.workers} >{log:q} 2>&1
+        """
+
+
+rule reencode:
+    input:
+        index="features/{dataset}/index.csv",
+        # The index holds a checksum of every video, and is what says that they changed.
+        folders=folders_of,
+    output:
+        "features/{dataset}/reencoded/{shard}.safetensors",
+    log:
+        "logs/{dataset}/reencode/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/reencode/{shard}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1000)
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("reencode"),
+        p=lambda wildcards: text(reencoding(DATASETS[wildcards.dataset])),
+        shards=of_dataset("shards"),
+    message:
+        "Re-encoding {wildcards.dataset}, shard {wildcards.shard}"
+    shell:
+        """
+        python -m csvr.reencode --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
+            --params {params.p:q} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

@@ -3,12 +3,13 @@
 
 rule evaluate:
     input:
-        index="features/{dataset}/index.csv",
-        clips=shards("clips"),
-        poses=shards("poses"),
+        index=INDEX,
+        clips=all_shards("clips"),
+        poses=all_shards("poses"),
+        pretrained_index=PRETRAINED_INDEX,
         networks="results/{dataset}/{variant}/{weights}/seed{seed}/networks.safetensors",
     output:
-        "results/{dataset}/{variant}/{weights}/seed{seed}/metrics.json",
+        "results/{dataset}/{variant}/{weights}/seed{seed}/" + METRICS,
     log:
         "logs/{dataset}/evaluate/{variant}/{weights}/seed{seed}.log",
     benchmark:
@@ -20,14 +21,15 @@ rule evaluate:
         mem_mb=3000,
     params:
         code=code_hash("evaluate"),
+        made_from=made_from(TARGET),
         p=evaluate_params,
     message:
         "Evaluating {wildcards.variant} ({wildcards.weights}), seed {wildcards.seed}"
     shell:
         """
         python -m csvr.evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
-            --networks {input.networks:q} --params {params.p:q} --output {output:q} \
-            --runs "$RUNS" --threads 1 >{log:q} 2>&1
+            --networks {input.networks:q} --pretrained-index {input.pretrained_index:q} --params {params.p:q} \
+            --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
 
 
@@ -51,7 +53,7 @@ rule clip_judge:
         mem_mb=3000,
     params:
         code=code_hash("clip_judge"),
-        made_from=made_from(),
+        made_from=made_from(DATASET),
         p=text(judge_params()),
     message:
         "Training the network that judges generated clips"

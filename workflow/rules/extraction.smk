@@ -8,7 +8,8 @@ rule extract_iframes:
     input:
         index="features/{dataset}/index.csv",
         # The index holds a checksum of every video, and is what says that they changed.
-        videos=ancient(DATASET["videos"]),
+        folders=folders_of,
+        reencoded=reencoded,
     output:
         "features/{dataset}/iframes/{shard}.safetensors",
     log:
@@ -22,14 +23,15 @@ rule extract_iframes:
         mem_mb=1000,
     params:
         code=code_hash("iframes"),
-        short_side=config["features"]["short_side"],
-        shards=config["features"]["shards"],
+        p=text(feature_params("iframes")),
+        shards=of_dataset("shards"),
+        reencoded=reencoded_flag,
     message:
         "Extracting I-frames, shard {wildcards.shard}"
     shell:
         """
         python -m csvr.iframes --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
-            --short-side {params.short_side} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
+            --params {params.p:q} {params.reencoded} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
 
 
@@ -37,7 +39,8 @@ rule extract_clips:
     input:
         index="features/{dataset}/index.csv",
         # The index holds a checksum of every video, and is what says that they changed.
-        videos=ancient(DATASET["videos"]),
+        folders=folders_of,
+        reencoded=reencoded,
     output:
         "features/{dataset}/clips/{shard}.safetensors",
     log:
@@ -51,14 +54,15 @@ rule extract_clips:
         mem_mb=1500,
     params:
         code=code_hash("clips"),
-        short_side=config["features"]["short_side"],
-        shards=config["features"]["shards"],
+        p=text(feature_params("clips")),
+        shards=of_dataset("shards"),
+        reencoded=reencoded_flag,
     message:
         "Extracting frames, shard {wildcards.shard}"
     shell:
         """
         python -m csvr.clips --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
-            --short-side {params.short_side} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
+            --params {params.p:q} {params.reencoded} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
 
 
@@ -66,7 +70,8 @@ rule extract_poses:
     input:
         index="features/{dataset}/index.csv",
         # The index holds a checksum of every video, and is what says that they changed.
-        videos=ancient(DATASET["videos"]),
+        folders=folders_of,
+        reencoded=reencoded,
         # By age it says nothing (git sets it): its sha256 is a parameter.
         checkpoint=ancient(CHECKPOINT) if Path(CHECKPOINT).suffix else [],
     output:
@@ -82,12 +87,14 @@ rule extract_poses:
         mem_mb=2500,
     params:
         code=code_hash("poses"),
-        p=text(config["pose_extraction"]),
-        shards=config["features"]["shards"],
+        p=text(feature_params("poses")),
+        shards=of_dataset("shards"),
+        reencoded=reencoded_flag,
     message:
         "Extracting poses, shard {wildcards.shard}"
     shell:
         """
-        python -m csvr.poses --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
-            --params {params.p:q} --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
+        python -m csvr.poses extract --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
+            --params {params.p:q} {params.reencoded} --output {output:q} --runs "$RUNS" \
+            --threads 1 >{log:q} 2>&1
         """

@@ -23,7 +23,7 @@ rule pretrain:
         mem_mb=3000,
     params:
         code=code_hash("pretrain"),
-        made_from=made_from(),
+        made_from=made_from(DATASET),
         p=pretrain_params,
     message:
         "Pretraining {wildcards.variant} ({wildcards.weights}), seed {wildcards.seed}"

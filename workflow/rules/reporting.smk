@@ -26,12 +26,12 @@ rule write_expectation:
 
 rule table_ablation:
     input:
-        metrics=cells("metrics.json"),
+        metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
     output:
         table=TABLE,
-        csv="reports/table_ablation.csv",
+        others=formats("table_ablation")[2:],
         html=report(
             "reports/table_ablation.html",
             caption="../report/table_ablation.rst",
@@ -64,12 +64,220 @@ rule table_ablation:
         """
 
 
+rule table_features:
+    input:
+        metrics=cells(METRICS),
+        index=INDEX,
+        expected=EXPECTED,
+    output:
+        table="reports/table_features.md",
+        others=formats("table_features")[2:],
+        html=report(
+            "reports/table_features.html",
+            caption="../report/table.rst",
+            category="Features",
+            labels={"what": "accuracy by feature", "kind": "table"},
+        ),
+    log:
+        "logs/table_features.log",
+    benchmark:
+        "benchmarks/table_features.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of features"
+    shell:
+        """
+        python -m csvr.report features --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output.table:q} >{log:q} 2>&1
+        """
+
+
+rule table_linear_probe:
+    input:
+        metrics=cells(METRICS),
+        index=INDEX,
+        expected=EXPECTED,
+        published="params/published/linear.csv",
+    output:
+        table="reports/table_linear_probe.md",
+        others=formats("table_linear_probe")[2:],
+        html=report(
+            "reports/table_linear_probe.html",
+            caption="../report/table.rst",
+            category="Linear probe",
+            labels={"what": "accuracy by amount of labels", "kind": "table"},
+        ),
+    log:
+        "logs/table_linear_probe.log",
+    benchmark:
+        "benchmarks/table_linear_probe.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of linear probes"
+    shell:
+        """
+        python -m csvr.report linear-probe --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --published {input.published:q} --output {output.table:q} >{log:q} 2>&1
+        """
+
+
+rule table_retrieval:
+    input:
+        metrics=cells(METRICS),
+        index=INDEX,
+        expected=EXPECTED,
+        published="params/published/retrieval.csv",
+    output:
+        table="reports/table_retrieval.md",
+        others=formats("table_retrieval")[2:],
+        html=report(
+            "reports/table_retrieval.html",
+            caption="../report/table.rst",
+            category="Retrieval",
+            labels={"what": "R@k", "kind": "table"},
+        ),
+    log:
+        "logs/table_retrieval.log",
+    benchmark:
+        "benchmarks/table_retrieval.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of retrieval"
+    shell:
+        """
+        python -m csvr.report retrieval --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --published {input.published:q} --output {output.table:q} >{log:q} 2>&1
+        """
+
+
+rule table_action_recognition:
+    input:
+        metrics=cells(METRICS),
+        index=INDEX,
+        expected=EXPECTED,
+        published="params/published/finetune.csv",
+    output:
+        table="reports/table_action_recognition.md",
+        others=formats("table_action_recognition")[2:],
+        html=report(
+            "reports/table_action_recognition.html",
+            caption="../report/table.rst",
+            category="Action recognition",
+            labels={"what": "accuracy after fine-tuning", "kind": "table"},
+        ),
+    log:
+        "logs/table_action_recognition.log",
+    benchmark:
+        "benchmarks/table_action_recognition.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of action recognition"
+    shell:
+        """
+        python -m csvr.report recognition --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --published {input.published:q} --output {output.table:q} >{log:q} 2>&1
+        """
+
+
+rule table_ssv2:
+    input:
+        metrics=cells(METRICS),
+        index=INDEX,
+        expected=EXPECTED,
+        published="params/published/ssv2.csv",
+    output:
+        table="reports/table_ssv2.md",
+        others=formats("table_ssv2")[2:],
+        html=report(
+            "reports/table_ssv2.html",
+            caption="../report/table.rst",
+            category="Action recognition",
+            labels={"what": "accuracy after fine-tuning", "kind": "table"},
+        ),
+    log:
+        "logs/table_ssv2.log",
+    benchmark:
+        "benchmarks/table_ssv2.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of action recognition on Something-Something v2"
+    shell:
+        """
+        python -m csvr.report recognition --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --published {input.published:q} --output {output.table:q} >{log:q} 2>&1
+        """
+
+
+rule table_cost:
+    input:
+        metrics=cells(METRICS),
+        index=INDEX,
+        expected=EXPECTED,
+    output:
+        table="reports/table_cost.md",
+        others=formats("table_cost")[2:],
+        html=report(
+            "reports/table_cost.html",
+            caption="../report/table.rst",
+            category="Cost",
+            labels={"what": "time, memory and sizes", "kind": "table"},
+        ),
+    log:
+        "logs/table_cost.log",
+    benchmark:
+        "benchmarks/table_cost.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Writing the table of costs"
+    shell:
+        """
+        python -m csvr.report cost --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output.table:q} >{log:q} 2>&1
+        """
+
+
 rule summarise:
     input:
-        metrics=cells("metrics.json"),
+        metrics=cells(METRICS),
         histories=cells("history.csv", TRAINED),
         networks=cells("networks.safetensors", TRAINED),
-        quality=[POSE_QUALITY] if GENERATED else [],
+        quality=[POSE_QUALITY] if SCORED else [],
         index=INDEX,
         expected=EXPECTED,
     output:
@@ -86,7 +294,7 @@ rule summarise:
         mem_mb=1500,
     params:
         code=code_hash("report"),
-        quality=f"--quality {POSE_QUALITY}" if GENERATED else "",
+        quality=f"--quality {POSE_QUALITY}" if SCORED else "",
     message:
         "Writing all numbers for dvc metrics and plots"
     shell:
@@ -99,11 +307,12 @@ rule summarise:
 
 rule table_sigma:
     input:
-        metrics=cells("metrics.json", GRID, config["sweep"]["seeds"]),
+        metrics=cells(METRICS, GRID, config["sweep"]["seeds"]),
         index=INDEX,
         expected=EXPECTED_SWEEP,
     output:
         table="reports/table_sigma.md",
+        others=formats("table_sigma")[1:],
         figure=report(
             "reports/figures/sigma_sweep.png",
             caption="../report/sigma.rst",
@@ -132,12 +341,14 @@ rule table_sigma:
 
 rule table_integration:
     input:
-        metrics=cells("metrics.json", INTEGRATION, config["integration"]["seeds"]),
+        metrics=cells(METRICS, INTEGRATION, config["integration"]["seeds"]),
         index=INDEX,
         expected=EXPECTED_INTEGRATION,
     output:
-        report(
-            "reports/table_integration.md",
+        table="reports/table_integration.md",
+        others=formats("table_integration")[2:],
+        html=report(
+            "reports/table_integration.html",
             caption="../report/integration.rst",
             category="Integration layer",
             labels={"what": "accuracy by integration layer", "kind": "table"},
@@ -158,18 +369,20 @@ rule table_integration:
     shell:
         """
         python -m csvr.report integration --metrics {input.metrics:q} --index {input.index:q} \
-            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
+            --expect {input.expected:q} --output {output.table:q} >{log:q} 2>&1
         """
 
 
 rule table_generation_quality:
     input:
         quality=cells("generation.json", GENERATING),
-        index=INDEX,
+        index=PRETRAINED_INDEX,
         expected=EXPECTED_GENERATION,
     output:
-        report(
-            "reports/table_generation_quality.md",
+        table="reports/table_generation_quality.md",
+        others=formats("table_generation_quality")[2:],
+        html=report(
+            "reports/table_generation_quality.html",
             caption="../report/generation_quality.rst",
             category="Generation",
             labels={"what": "quality of generated clips", "kind": "table"},
@@ -190,13 +403,13 @@ rule table_generation_quality:
     shell:
         """
         python -m csvr.report generation --quality {input.quality:q} --index {input.index:q} \
-            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
+            --expect {input.expected:q} --output {output.table:q} >{log:q} 2>&1
         """
 
 
 rule figure_per_class:
     input:
-        metrics=cells("metrics.json"),
+        metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
     output:
@@ -260,13 +473,15 @@ rule figure_training_curves:
 
 rule table_pose_quality:
     input:
-        metrics=cells("metrics.json"),
-        quality=[POSE_QUALITY] if GENERATED else [],
+        metrics=cells(METRICS),
+        quality=[POSE_QUALITY] if SCORED else [],
         index=INDEX,
         expected=EXPECTED,
     output:
-        report(
-            "reports/table_pose_quality.md",
+        table="reports/table_pose_quality.md",
+        others=formats("table_pose_quality")[2:],
+        html=report(
+            "reports/table_pose_quality.html",
             caption="../report/table_pose_quality.rst",
             category="Poses",
             labels={"what": "estimated and predicted poses", "kind": "table"},
@@ -282,22 +497,22 @@ rule table_pose_quality:
         mem_mb=1500,
     params:
         code=code_hash("report"),
-        quality=f"--quality {POSE_QUALITY}" if GENERATED else "",
+        quality=f"--quality {POSE_QUALITY}" if SCORED else "",
     message:
         "Writing the table of pose quality"
     shell:
         """
         python -m csvr.report pose-quality --metrics {input.metrics:q} {params.quality} --index {input.index:q} \
-            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
+            --expect {input.expected:q} --output {output.table:q} >{log:q} 2>&1
         """
 
 
 rule figure_predictions:
     input:
         networks=cells("networks.safetensors", [DRAWN], config["seeds"][:1]),
-        clips=all_shards("clips"),
-        poses=all_shards("poses"),
-        index=INDEX,
+        clips=all_shards("clips", DATASET),
+        poses=all_shards("poses", DATASET),
+        index=PRETRAINED_INDEX,
         expected=EXPECTED,
     output:
         report(
@@ -330,7 +545,8 @@ rule figure_predictions:
 
 rule table_models:
     output:
-        "reports/table_models.md",
+        table="reports/table_models.md",
+        others=formats("table_models")[1:],
     log:
         "logs/table_models.log",
     benchmark:
@@ -347,14 +563,14 @@ rule table_models:
         "Writing the table of networks"
     shell:
         """
-        python -m csvr.models --params {params.p:q} --output {output:q} >{log:q} 2>&1
+        python -m csvr.models --params {params.p:q} --output {output.table:q} >{log:q} 2>&1
         """
 
 
 rule figure_dataset:
     input:
         index="features/{dataset}/index.csv",
-        videos=ancient(DATASET["videos"]),
+        folders=folders_of,
     output:
         report(
             "reports/figures/dataset_{dataset}.png",
@@ -373,7 +589,7 @@ rule figure_dataset:
         mem_mb=1500,
     params:
         code=code_hash("figures"),
-        groups=text(DATASET["groups"]),
+        groups=lambda wildcards: text(DATASETS[wildcards.dataset]["groups"]),
     message:
         "Drawing the contact sheet of {wildcards.dataset}"
     shell:
@@ -387,8 +603,8 @@ rule collect_provenance:
     input:
         reports=list(MADE),
         results=sorted({path for sources in MADE.values() for path in sources}),
-        features=[path for kind in ("clips", "iframes", "poses") for path in all_shards(kind)],
-        index=INDEX,
+        features=[path for found in DATASETS.values() for kind in FEATURES for path in all_shards(kind, found)],
+        index=list(dict.fromkeys([INDEX, PRETRAINED_INDEX])),
     output:
         PROVENANCE,
     log:

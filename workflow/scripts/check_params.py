@@ -38,9 +38,14 @@ TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
 Validator = validators.extend(Draft202012Validator, type_checker=TYPES)
 
 
-def problems(params: dict[str, Any]) -> list[str]:
-    """What is wrong with the parameters, a line each: types and ranges first, and only if they are right the rest."""
-    return _schema_lines(params) or list(_together(params))
+def problems(params: dict[str, Any], lists_only: bool = False) -> list[str]:
+    """What is wrong with the parameters, a line each: types and ranges first, and only if they are right the rest.
+
+    Args:
+        params: All of them.
+        lists_only: Whether videos need not be there yet (a dry-run looks at lists only).
+    """
+    return _schema_lines(params) or list(_together(params, lists_only))
 
 
 def applied(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def _schema_lines(params: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _together(params: dict[str, Any]) -> Iterator[str]:
+def _together(params: dict[str, Any], lists_only: bool) -> Iterator[str]:
     """What can only be seen from several parameters, or from the data's folder."""
     dataset, clip = params["dataset"], params["clip"]
     span = 2 * clip["frames"] * clip["stride"]
@@ -110,13 +115,11 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
         )
     if clip["crop"] > params["features"]["short_side"]:
         yield f"clip.crop = {clip['crop']}: at most features.short_side = {params['features']['short_side']}"
-    if not generate:
-        for key in ("videos", "splits"):
-            if not Path(dataset[key]).is_dir():
-                yield (
-                    f"dataset.{key} = {dataset[key]}: there is no such folder; put {dataset['name']} there "
-                    "(docs/dvc.md), or choose another `dataset`"
-                )
+    yield from _folders("dataset", dataset, lists_only)
+    if params["downstream"]:
+        yield from _folders("downstream", params["downstream"], lists_only)
+        if params["downstream"]["name"] == dataset["name"]:
+            yield f"downstream.name = {dataset['name']}: that is the data set itself; leave downstream null"
     least, most = params["augment"]["area"]
     if least > most:
         yield f"augment.area = [{least}, {most}]: from a smaller share to a larger one"
@@ -149,6 +152,20 @@ def _together(params: dict[str, Any]) -> Iterator[str]:
             "the file that you mean; it holds code"
         )
     yield from _integration(params["integration"]["variants"], ablations)
+
+
+def _folders(key: str, dataset: dict[str, Any], lists_only: bool) -> Iterator[str]:
+    """Folders of a data set that is not generated, and how it is re-encoded."""
+    if "generate" not in dataset:
+        for name in ("splits",) if lists_only else ("videos", "splits"):
+            if not Path(dataset[name]).is_dir():
+                yield (
+                    f"{key}.{name} = {dataset[name]}: there is no such folder; put {dataset['name']} there "
+                    f"(docs/datasets.md), or choose another `{key}`"
+                )
+    reencode = dataset["iframes"]["reencode"] if isinstance(dataset["iframes"], dict) else None
+    if reencode and reencode["codec"] == "mpeg4" and not 1 <= reencode["quality"] <= 31:
+        yield f"{key}.iframes.reencode.quality = {reencode['quality']}: 1 (best) to 31 with codec mpeg4"
 
 
 def _integration(names: list[str], ablations: dict[str, Any]) -> Iterator[str]:

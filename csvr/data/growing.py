@@ -1,0 +1,175 @@
+"""A shard that grows video by video, so that memory is that of one video and a job that died goes on where it was.
+
+Beside the shard lie, until it is whole, `<shard>.part` with the arrays one after the other, and `<shard>.journal` with
+a line of JSON for each video that is safe in it. Both are for the next process that makes the same shard in the same
+way; what was begun otherwise (other parameters, code or videos) is thrown away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csvr.errors import UserError
+from csvr.files import params_sha256
+
+DTYPES: Final = {"|u1": "U8", "<i4": "I32", "<i8": "I64", "<f4": "F32", "<f8": "F64"}
+"""NumPy's names of the types that shards hold, and those of safetensors."""
+FLUSH_SECONDS: Final = 5.0
+"""What a power cut or a kill costs at most."""
+
+
+class GrowingShard:
+    """One shard in the making; a context manager that locks it.
+
+    Args:
+        path: The shard.
+        identity: What makes it this shard: parameters, hashes of code and videos; JSON-able.
+
+    Raises:
+        UserError: Another process is making it.
+    """
+
+    def __init__(self, path: Path, identity: Any) -> None:
+        self.path, self._identity = path, params_sha256(identity)
+        self._part, self._journal = (path.with_name(f"{path.name}.{end}") for end in ("part", "journal"))
+        self.notes: dict[str, Any] = {}
+        """By video what `add` was told of it, in order; those of an earlier process too."""
+        self._arrays: dict[str, tuple[str, list[int], int]] = {}
+        self._end = 0
+        self._waiting: list[str] = []
+        self._flushed = time.monotonic()
+
+    def __enter__(self) -> GrowingShard:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._data = os.fdopen(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        try:
+            fcntl.flock(self._data, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._data.close()
+            raise UserError(f"{self.path}: is being made by another process; wait for it, or end it") from error
+        self._take_over()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if not self._data.closed and not isinstance(error, OSError):
+                self._flush()
+        finally:
+            self._data.close()
+
+    def add(self, video: str, arrays: Mapping[str, NDArray[Any]], note: Any = None) -> None:
+        """Append the arrays of one video, and a JSON-able note on it.
+
+        Raises:
+            KeyError: An array's type is none of `DTYPES`.
+        """
+        entries: dict[str, tuple[str, list[int], int]] = {}
+        for name, array in arrays.items():
+            whole = np.ascontiguousarray(array)
+            entries[name] = (DTYPES[whole.dtype.str], list(whole.shape), self._end)
+            self._end += self._data.write(whole.tobytes() if whole.ndim == 0 else whole.data)
+        self._remember(video, entries, note)
+        self._waiting.append(json.dumps([video, entries, note]))
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def finish(self, header: Mapping[str, Any]) -> int:
+        """Write the shard, atomically, with this JSON-able header, and remove what was beside it.
+
+        Returns:
+            Its bytes.
+        """
+        # Large types first, as safetensors does, so that each array lies at a multiple of its items' size.
+        order = sorted(self._arrays, key=lambda name: (-_item_size(self._arrays[name][0]), name))
+        table: dict[str, Any] = {"__metadata__": {"header": json.dumps(header, sort_keys=True)}}
+        end = 0
+        for name in order:
+            dtype, shape, _ = self._arrays[name]
+            begin, end = end, end + _bytes(dtype, shape)
+            table[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+        text = json.dumps(table, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        self._data.flush()
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                file.write(len(text).to_bytes(8, "little") + text)
+                for name in order:
+                    dtype, shape, start = self._arrays[name]
+                    self._copy(start, _bytes(dtype, shape), file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, self.path)
+        finally:
+            part.unlink(missing_ok=True)
+        self._data.close()
+        for left in (self._part, self._journal):
+            left.unlink(missing_ok=True)
+        return self.path.stat().st_size
+
+    def _remember(self, video: str, entries: Mapping[str, Any], note: Any) -> None:
+        self._arrays |= {name: (dtype, list(shape), start) for name, (dtype, shape, start) in entries.items()}
+        self.notes[video] = note
+
+    def _take_over(self) -> None:
+        """What an earlier process finished; nothing if it made another shard."""
+        try:
+            lines = self._journal.read_text().split("\n")[:-1]  # the last one is empty, or torn
+        except OSError:
+            lines = []
+        if not lines or lines[0] != self._identity:
+            self._data.truncate(0)
+            self._data.seek(0)
+            self._journal.write_text(f"{self._identity}\n")
+            return
+        size, end, kept = self._data.seek(0, os.SEEK_END), 0, 0
+        for line in lines[1:]:
+            video, entries, note = json.loads(line)
+            ends = [start + _bytes(dtype, shape) for dtype, shape, start in entries.values()]
+            if max(ends, default=end) > size:
+                break
+            self._remember(video, entries, note)
+            end, kept = max([end, *ends]), kept + 1
+        self._end = end
+        self._data.truncate(end)
+        self._data.seek(end)
+        self._journal.write_text("".join(f"{line}\n" for line in lines[: kept + 1]))
+
+    def _copy(self, start: int, count: int, target: BinaryIO) -> None:
+        """Copy some bytes of the arrays, piece by piece."""
+        while count:
+            piece = os.pread(self._data.fileno(), min(count, 1 << 22), start)
+            if not piece:
+                raise UserError(f"{self._part}: is shorter than it was; delete it and run the same command again")
+            target.write(piece)
+            start, count = start + len(piece), count - len(piece)
+
+    def _flush(self) -> None:
+        """Make what was added safe: first the arrays, then the lines that say so."""
+        if self._waiting:
+            self._data.flush()
+            os.fsync(self._data.fileno())
+            with self._journal.open("a") as file:
+                file.write("".join(f"{line}\n" for line in self._waiting))
+            self._waiting = []
+        self._flushed = time.monotonic()
+
+
+def _item_size(dtype: str) -> int:
+    return int(dtype[1:]) // 8
+
+
+def _bytes(dtype: str, shape: list[int]) -> int:
+    return int(np.prod(shape, dtype=np.int64)) * _item_size(dtype)
