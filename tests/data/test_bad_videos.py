@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from csvr.data import clips, iframes, index, layouts, video
+from csvr.data import clips, extraction, iframes, index, layouts, shards, video
 from csvr.errors import UserError
 from csvr.pose.extract import Settings, video_poses
 
@@ -46,6 +46,7 @@ def write(
     container: str | None = None, muxer: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     """A video of 12 frames a second by any codec of FFmpeg's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     images = moving() if images is None else images
     with av.open(str(path), "w", format=container, options=muxer or {}) as file:
         stream = file.add_stream(codec, rate=12)
@@ -435,6 +436,36 @@ def test_a_video_that_vanishes_or_changes_after_the_index_is_named(tmp_path: Pat
     path.unlink()
     with pytest.raises(UserError, match="a.avi: was there when the index was made .No such file"):
         index.unchanged(path, checksum)
+
+
+def test_extraction_names_all_changed_videos_and_keeps_the_work(tmp_path: Path) -> None:
+    paths = [write(tmp_path / part / "run" / f"{part}{k}.avi") for part in ("train", "test") for k in range(2)]
+    table = index.build("folder", tmp_path, tmp_path, 1, index.Policy())
+    table.assign(run="1").to_csv(tmp_path / "index.csv", index=False)
+    originals = [path.read_bytes() for path in paths]
+    paths[0].unlink()
+    content(paths[3], originals[3] + b"x")
+    done: list[str] = []
+
+    def extract() -> None:
+        with extraction.indexed(tmp_path / "index.csv", (0, 1), None) as (videos, file, made):
+            extraction.extract_videos(
+                "clips", videos, lambda v: (done.append(v.name) or {v.name: clips.read_video(file(v), 32)}, None),
+                tmp_path / "shard", made, made,
+            )  # fmt: skip
+
+    with pytest.raises(UserError) as raised:
+        extract()
+    first, *lines = str(raised.value).splitlines()
+    assert first.startswith("2 of 4 videos can't be used") and len(lines) == 2
+    assert "train0.avi: was there when the index was made" in str(raised.value)
+    assert "test1.avi: has changed since the index was made" in str(raised.value)
+    for path, data in zip(paths, originals, strict=True):
+        content(path, data)
+    done.clear()
+    extract()
+    assert sorted(done) == ["run/test1", "run/train0"]  # the others were kept
+    assert len(shards.Shards([tmp_path / "shard"])["run/test0"]) == FRAMES
 
 
 def test_a_killed_process_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
