@@ -24,6 +24,7 @@ from snakemake.logging import logger
 sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "scripts"))]
 from check_params import PRETRAIN, VARIED, WEIGHTS, applied, message, problems
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
 
@@ -96,12 +97,13 @@ TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
 REPORTS += [f"reports/figures/dataset_{DATASET['name']}.png", "reports/figures/predictions.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
-# Tables of what `evaluate` measures, and where those with published numbers beside have them from.
-EVALUATED = {f"table_{name}": None for name in ("features", "cost")}
-EVALUATED |= {"table_linear_probe": "params/published/linear.csv", "table_retrieval": "params/published/retrieval.csv"}
-EVALUATED |= {"table_action_recognition": "params/published/finetune.csv"}
+# Tables of what `evaluate` measures, and the published numbers that stand beside.
+PUBLISHED = {"table_linear_probe": "linear", "table_retrieval": "retrieval", "table_action_recognition": "finetune"}
+PUBLISHED |= {"table_ssv2": "ssv2"}
+PUBLISHED = {table: f"params/published/{name}.csv" for table, name in PUBLISHED.items()}
+EVALUATED = ["table_features", "table_linear_probe", "table_retrieval", "table_action_recognition", "table_cost"]
 if DATASET["name"] == "ssv2":
-    EVALUATED |= {"table_ssv2": "params/published/ssv2.csv"}
+    EVALUATED += ["table_ssv2"]
 REPORTS += [f"reports/{name}.md" for name in EVALUATED]
 if GRID:
     REPORTS += ["reports/table_sigma.md"]
@@ -389,7 +391,10 @@ def made():
     metrics, histories = cells("metrics.json"), cells("history.csv", TRAINED)
     # Only generated videos come with true keypoints to score estimated poses against.
     quality = [POSE_QUALITY] if GENERATED else []
-    reports = {path: metrics for name in ("table_ablation", *EVALUATED) for path in formats(name)}
+    reports = {path: metrics for path in formats("table_ablation")}
+    for name in EVALUATED:
+        beside = [PUBLISHED[name]] if name in PUBLISHED else []
+        reports |= {path: metrics + beside for path in formats(name)}
     reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
     reports |= {"reports/figures/training_curves.png": histories}
     reports |= {f"reports/figures/dataset_{DATASET['name']}.png": [INDEX]}
