@@ -19,7 +19,7 @@ from csvr.data import shards
 from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
 from csvr.evaluate import labelled, measure, size
-from csvr.evaluation.features import CPU, load_clips, untrained_integration, video_features
+from csvr.evaluation.features import CPU, load_clips, video_features
 from csvr.evaluation.finetune import finetuned_classes, predicted
 from csvr.evaluation.networks import chosen_device
 from csvr.evaluation.pretext import pretext_quality
@@ -60,14 +60,9 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Features, pd.Data
     folder, rows = tmp_path_factory.mktemp("painted"), []
     clips: dict[str, Any] = {}
     poses: dict[str, Any] = {}
-    number = itertools.count()
-    for split, label, _ in [
-        (split, label, k)
-        for split, n in (("train", TRAIN), ("test", TEST))
-        for label in range(CLASSES)
-        for k in range(n)
-    ]:
-        k = next(number)
+    listed = [("train", label) for label in range(CLASSES) for _ in range(TRAIN)]
+    listed += [("test", label) for label in range(CLASSES) for _ in range(TEST)]
+    for k, (split, label) in enumerate(listed):
         name = f"v{k}"
         clips[name] = np.broadcast_to(np.uint8([10 * label, 10 * (k % 25), 10 * (k // 25)]), (4, 8, 8, 3)).copy()
         poses |= {name: np.zeros((4, 17, 3), np.float32), f"{name}/frame": np.arange(4, dtype=np.int32)}
@@ -181,7 +176,7 @@ def test_sizes_are_those_of_the_networks() -> None:
     assert 0 < found["gflops_encoders"] < found["gflops"]
 
 
-def test_evaluation_is_on_the_device_of_the_networks(small: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_is_on_the_device_of_the_networks(small: Features) -> None:
     """Followed without a GPU, by torch's fake tensors: nothing is left on the CPU but what is handed back."""
     p = params()
     p["evaluate"] = settings()["evaluate"]
@@ -190,12 +185,8 @@ def test_evaluation_is_on_the_device_of_the_networks(small: Features, monkeypatc
             model = CSVR(p, 8).eval()
         clip, poses = load_clips(small, VIDEOS[:2], 2, torch.device("cuda"))
         assert clip.device.type == poses.device.type == "cuda"
-        # Fake tensors can't be moved in place, so the layer is made where it would be moved to.
-        asked: list[torch.device] = []
-        monkeypatch.setattr(IntegrationLayer, "to", lambda _, device: asked.append(device))
         with torch.device("cuda"):
-            control = untrained_integration(model.encoders, p["model"], small, VIDEOS)
-        assert [device.type for device in asked] == ["cuda"]
+            control = IntegrationLayer(model.encoders.backbone.out_channels, 8, **p["model"]["integration"]).eval()
         found = video_features(model.encoders, control, small, VIDEOS, 2, no_pose=True)
         assert {x.device.type for x in found.values()} == {"cpu"} and len(found) == 6
 
