@@ -11,7 +11,8 @@ import pandas as pd
 
 from csvr.files import write_text
 from csvr.reporting import curves
-from csvr.reporting.results import Results
+from csvr.reporting.recall import DEPTHS
+from csvr.reporting.results import OVERALL, Results
 from csvr.reporting.statistics import accuracy
 
 NO_LOSS = ("step", "lr", "clips_per_second")  # columns of a history that are no term of the loss
@@ -27,11 +28,11 @@ def variant(results: Results, name: str, history: pd.DataFrame) -> dict[str, Any
         history: Its histories in long form (`curves.read`), without a row if it was not trained.
 
     Returns:
-        `top1.<protocol>.<overall or group>` and likewise `R@1`, `<branch>.<measure>` of what was predicted
+        `top1.<protocol>.<overall or group>`, without poses at test time too, and likewise `R@1`; `R@<k>.overall`; `<branch>.<measure>` of what was predicted
         (`csvr.evaluation.pretext`), and `loss.<term>` at the last step; what was not measured is left out.
     """
     found: dict[str, Any] = {}
-    for protocol in results.expected.variants[name].protocols():
+    for protocol in results.expected.variants[name].every_protocol():
         scores = list(results.scores(name, protocol).values())
         if scores:
             shares = {
@@ -39,10 +40,14 @@ def variant(results: Results, name: str, history: pd.DataFrame) -> dict[str, Any
                 for group, mask in results.masks().items()
                 if mask.any()
             }
-            if protocol == "retrieval":
-                found["R@1"] = shares
+            if protocol.startswith("retrieval"):
+                found[protocol.replace("retrieval", "R@1")] = shares
             else:
                 found.setdefault("top1", {})[protocol] = shares
+    for k in DEPTHS[1:]:
+        recalls = list(results.recall(name, "retrieval", k).values())
+        if recalls:
+            found[f"R@{k}"] = {OVERALL: _mean(recalls)}
     pretext = [cell["pretext"] for (row, _), cell in results.cells.items() if row == name]
     for branch, measures in (pretext[0] if pretext else {}).items():
         found[branch] = {measure: _mean([values[branch][measure] for values in pretext]) for measure in measures}

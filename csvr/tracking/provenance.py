@@ -64,12 +64,14 @@ def collect(made: dict[str, list[str]], features: list[Path], indexes: list[Path
 
 
 def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
-    """The node of one file of results, and that of the networks that it was made with."""
+    """The node of one file of results, and that of the networks that it was made with; or of published numbers."""
     if path.name == "pose_quality.json":
         found = _json(path)
         return {
             str(path): _node(path, "pose_quality", found | {"params": found["made"]["params"]}, list(found["runs"]))
         }
+    if path.parent.name == "published":
+        return {str(path): {"sha256": _sha256(path), "from": []}}
     networks = path.with_name("networks.safetensors")
     header = shards.header(networks)
 

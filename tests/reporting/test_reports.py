@@ -378,13 +378,16 @@ def test_summary(make, call, expect, tmp_path):
     assert found["main"] == found["variants"]["full"] and list(found["variants"]) == list(expect["variants"])
     assert found["variants"]["full"]["loss"] == {"loss": 2.5} and "loss" not in found["variants"]["random_init"]
     # What was not measured is left out.
-    assert set(found["main"]["top1"]) == {"linear_few", "linear_all"} and "pose_estimator" not in found
+    shown = {"linear_few", "linear_all", "linear_1pct", "linear_10pct", "linear_few_no_pose", "linear_all_no_pose"}
+    assert set(found["main"]["top1"]) == shown and "pose_estimator" not in found
     assert found["main"]["pose"] == pytest.approx(POSES | {"mpjpe": 0.3}) and "pose" not in found["variants"]["no_pose"]
     cells = [json.loads(path.read_text()) for path in paths if path.parts[-4] == "full"]
     expected = np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
     assert found["main"]["top1"]["linear_few"]["overall"] == pytest.approx(expected, abs=1e-6)
     expected = np.mean([cell["scores"]["retrieval"]["all"] for cell in cells])
     assert found["main"]["R@1"]["overall"] == pytest.approx(expected, abs=1e-6)
+    ranks = np.array([cell["ranks"]["retrieval"]["all"] for cell in cells])
+    assert found["main"]["R@10"]["overall"] == pytest.approx((ranks <= 10).mean(), abs=1e-6)
     assert set(found["main"]["top1"]["linear_few"]) == {"overall", "motion", "context", "both"}
     assert pd.read_csv(plots / "training_curves.csv").to_dict("list") == {"step": [10, 20], "loss": [9.0, 2.5]}
     assert pd.read_csv(plots / "per_class.csv")["class"].tolist() == cells[0]["classes"]

@@ -6,14 +6,18 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
+from csvr.reporting import statistics
 from csvr.reporting.statistics import (
     Interval,
     accuracy,
+    holm,
     mean_weights,
     paired,
     paired_draws,
     paired_intervals,
+    paired_p_values,
     spread,
     video_counts,
 )
@@ -121,3 +125,60 @@ def test_pairs_are_of_the_same_seed():
 def test_intervals_are_reproducible():
     difference = np.random.default_rng(1).normal(size=(3, 40))
     assert paired_intervals(difference, LABELS, ALL) == paired_intervals(difference, LABELS, ALL)
+
+
+def test_holm_by_hand():
+    # In order: 0.005 · 4, 0.01 · 3, 0.03 · 2, then 0.04 · 1, which must not be less than the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.4]) == pytest.approx([0.8, 0.8]) and holm([0.7, 0.9]) == [1, 1]
+    assert holm([0.02]) == [0.02] and holm([]) == []
+
+
+def test_holm_rejects_what_its_steps_reject():
+    """Stepping down from the smallest, and stopping at the first that is not below level / number that are left."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        p = rng.uniform(size=8) ** 4
+        rejected = set()
+        for step, k in enumerate(np.argsort(p)):
+            if p[k] > 0.05 / (8 - step):
+                break
+            rejected.add(int(k))
+        assert {k for k, value in enumerate(holm(p.tolist())) if value <= 0.05} == rejected
+
+
+def test_p_value_of_no_difference_and_of_a_certain_one():
+    assert paired_p_values(np.zeros((3, 40)), LABELS, ALL) == [1]
+    # None of 20000 draws is on the other side.
+    assert paired_p_values(np.full((3, 40), -0.25), LABELS, ALL) == pytest.approx([2 / 20001])
+
+
+def test_p_value_and_interval_say_the_same():
+    rng = np.random.default_rng(2)
+    weights = np.stack([mean_weights(LABELS == k) for k in range(4)], axis=1)
+    for shift in (0.0, 0.05, 0.1):
+        difference = shift + 0.3 * rng.normal(size=(4, 40))
+        intervals = paired_intervals(difference, LABELS, weights)
+        for interval, p in zip(intervals, paired_p_values(difference, LABELS, weights), strict=True):
+            if not 0.035 < p < 0.065:  # where chance decides
+                assert interval.excludes_zero == (p < 0.05)
+
+
+def test_p_value_of_one_seed_is_that_of_a_normal_distribution():
+    """Many videos of one class: the mean of resamples is nearly normal, with a known standard error."""
+    difference = 0.05 + 0.5 * np.random.default_rng(5).normal(size=(1, 400))
+    z = difference.mean() / (difference.std() / 20)
+    expected = 2 * norm.sf(abs(z))
+    one = np.zeros(400, dtype=np.int64)
+    found = paired_p_values(difference, one, mean_weights(np.ones(400, bool))[:, None])
+    assert 0.005 < expected < 0.5 and found == pytest.approx([expected], rel=0.15)
+
+
+def test_false_findings_are_as_many_as_they_may_be(monkeypatch):
+    """No true difference, crossed seeds and videos: about 5 % of p-values are below 0.05 (few seeds: some more)."""
+    monkeypatch.setattr(statistics, "CHUNKS", 1)
+    rng, hits = np.random.default_rng(11), 0
+    for _ in range(300):
+        difference = 0.03 * rng.normal(size=(5, 1)) + 0.3 * rng.normal(size=(1, 40)) + 0.3 * rng.normal(size=(5, 40))
+        hits += paired_p_values(difference, LABELS, ALL)[0] < 0.05
+    assert 0.01 <= hits / 300 <= 0.10

@@ -24,6 +24,7 @@ from snakemake.logging import logger
 sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "scripts"))]
 from check_params import PRETRAIN, VARIED, WEIGHTS, applied, message, problems
 from csvr.errors import UserError
+from csvr.files import sha256
 from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
 
@@ -106,7 +107,10 @@ TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
 REPORTS += [f"reports/figures/dataset_{TARGET['name']}.png", "reports/figures/predictions.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
-# Tables of what `evaluate` measures.
+# Tables of what `evaluate` measures, and the published numbers that stand beside.
+PUBLISHED = {"table_linear_probe": "linear", "table_retrieval": "retrieval", "table_action_recognition": "finetune"}
+PUBLISHED |= {"table_ssv2": "ssv2"}
+PUBLISHED = {table: f"params/published/{name}.csv" for table, name in PUBLISHED.items()}
 EVALUATED = [f"table_{name}" for name in config["tables"] if name != "ssv2" or TARGET["layout"] == "ssv2"]
 REPORTS += [f"reports/{name}.md" for name in EVALUATED]
 if GRID:
@@ -457,7 +461,10 @@ def made():
     metrics, histories = cells(METRICS), cells("history.csv", TRAINED)
     # Only generated videos come with true keypoints to score estimated poses against.
     quality = [POSE_QUALITY] if SCORED else []
-    reports = {path: metrics for name in ("table_ablation", *EVALUATED) for path in formats(name)}
+    reports = {path: metrics for path in formats("table_ablation")}
+    for name in EVALUATED:
+        beside = [PUBLISHED[name]] if name in PUBLISHED else []
+        reports |= {path: metrics + beside for path in formats(name)}
     reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
     reports |= {"reports/figures/training_curves.png": histories}
     reports |= {f"reports/figures/dataset_{TARGET['name']}.png": [INDEX]}

@@ -103,7 +103,7 @@ rule table_linear_probe:
         metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
-        published="params/published/linear.csv",
+        published=PUBLISHED["table_linear_probe"],
     output:
         table="reports/table_linear_probe.md",
         others=formats("table_linear_probe")[2:],
@@ -124,6 +124,7 @@ rule table_linear_probe:
         mem_mb=1500,
     params:
         code=code_hash("report"),
+        published=sha256(Path(PUBLISHED["table_linear_probe"])),
     message:
         "Writing the table of linear probes"
     shell:
@@ -138,7 +139,7 @@ rule table_retrieval:
         metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
-        published="params/published/retrieval.csv",
+        published=PUBLISHED["table_retrieval"],
     output:
         table="reports/table_retrieval.md",
         others=formats("table_retrieval")[2:],
@@ -159,6 +160,7 @@ rule table_retrieval:
         mem_mb=1500,
     params:
         code=code_hash("report"),
+        published=sha256(Path(PUBLISHED["table_retrieval"])),
     message:
         "Writing the table of retrieval"
     shell:
@@ -173,7 +175,7 @@ rule table_action_recognition:
         metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
-        published="params/published/finetune.csv",
+        published=PUBLISHED["table_action_recognition"],
     output:
         table="reports/table_action_recognition.md",
         others=formats("table_action_recognition")[2:],
@@ -194,6 +196,7 @@ rule table_action_recognition:
         mem_mb=1500,
     params:
         code=code_hash("report"),
+        published=sha256(Path(PUBLISHED["table_action_recognition"])),
     message:
         "Writing the table of action recognition"
     shell:
@@ -208,7 +211,7 @@ rule table_ssv2:
         metrics=cells(METRICS),
         index=INDEX,
         expected=EXPECTED,
-        published="params/published/ssv2.csv",
+        published=PUBLISHED["table_ssv2"],
     output:
         table="reports/table_ssv2.md",
         others=formats("table_ssv2")[2:],
@@ -229,6 +232,7 @@ rule table_ssv2:
         mem_mb=1500,
     params:
         code=code_hash("report"),
+        published=sha256(Path(PUBLISHED["table_ssv2"])),
     message:
         "Writing the table of action recognition on Something-Something v2"
     shell:
