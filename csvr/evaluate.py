@@ -161,7 +161,7 @@ def main() -> None:
     else:
         require_same_index(args.networks, header["data"], args.pretrained_index)
         pretrained = index.read(args.pretrained_index)
-        require_apart(pretrained, table[table.split == "test"], names=False)
+        require_apart(pretrained[pretrained.split == "train"], table[table.split == "test"], names=False)
     test = table[table.split == "test"]
     trained = args.params["pretrain"]["steps"] > 0
     model.to(device)

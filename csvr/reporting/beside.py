@@ -22,7 +22,7 @@ SETTING: Final = (
 def setting(results: Results, variant: str) -> list[str]:
     """One of our rows in the columns `OURS`."""
     found = results.expected.variants[variant]
-    params, pretraining = found.params, results.expected.dataset
+    params, pretraining = found.params, results.expected.pretrained_on
     trained = params["pretrain"]["steps"] > 0
     return [
         f"{found.title} (this run)",
@@ -47,8 +47,8 @@ def published_tables(results: Results, rows: pd.DataFrame, metrics: dict[str, st
     dataset = results.expected.dataset
     if dataset not in DATASETS:
         return []
-    same, other = apart(rows, dataset, dataset)
-    name = DATASETS[dataset]
+    same, other = apart(rows, dataset, results.expected.pretrained_on)
+    name = PRETRAINING.get(results.expected.pretrained_on, results.expected.pretrained_on)
     return [
         (_table(f"Published, pretrained on {name} without labels", same, metrics), ""),
         (

@@ -31,8 +31,13 @@ def draw(path: Path, number: int, frames: int = 36) -> None:
     path.with_suffix(".avi").rename(path)
 
 
-def install(layout: str, root: Path) -> dict[str, str]:
+def install(layout: str, root: Path, first: int = 0) -> dict[str, str]:
     """Two classes, two training videos and one test video each.
+
+    Args:
+        layout: Name in `LAYOUTS`.
+        root: Folder.
+        first: Number of the first video: each number is another one.
 
     Returns:
         Folders `videos` and `splits`.
@@ -42,7 +47,7 @@ def install(layout: str, root: Path) -> dict[str, str]:
     names = CLASSES[layout]
     entries = [(part, label, k) for label in (0, 1) for k, part in enumerate(("train", "train", "test"))]
     paths = [_file(layout, names[label], part, 3 * label + k) for part, label, k in entries]
-    for number, path in enumerate(paths):
+    for number, path in enumerate(paths, start=first):
         (videos / path).parent.mkdir(parents=True, exist_ok=True)
         draw(videos / path, number)
     listed = [(part, label, path) for (part, label, _), path in zip(entries, paths, strict=True)]
