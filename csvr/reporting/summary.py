@@ -28,7 +28,7 @@ def variant(results: Results, name: str, history: pd.DataFrame) -> dict[str, Any
         history: Its histories in long form (`curves.read`), without a row if it was not trained.
 
     Returns:
-        `top1.<protocol>.<overall or group>`, without poses at test time too, and likewise `R@1`; `R@<k>.overall`;
+        `top1.<protocol>.<overall or group>` and likewise `R@1` (and `R@1_no_pose`), `R@<k>.overall`,
         `<branch>.<measure>` of what was predicted (`csvr.evaluation.pretext`), and `loss.<term>` at the last step; what
         was not measured is left out.
     """

@@ -17,7 +17,7 @@ from csvr.data import shards, video
 from csvr.data.extraction import Video
 from csvr.errors import UserError
 from csvr.files import sha256
-from csvr.pose import quality
+from csvr.pose import drawing, quality
 from csvr.pose.detector import Detector, Person, load, padding, to_batch
 from csvr.pose.estimator_data import render
 from csvr.pose.extract import Settings, extract, follow, similarity, video_poses
@@ -232,3 +232,24 @@ def test_openpifpaf_is_imported_inside_functions_only() -> None:
                 assert node not in tree.body, file
                 inside += 1
     assert inside
+
+
+def test_show_draws_the_skeleton_and_marks_i_frames(
+    clip: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = {"pose_extraction": {**vars(SETTINGS), "decoder": dict(SETTINGS.decoder)}}
+    images = np.stack([video.to_rgb(frame, frame.width, frame.height) for frame in video.frames(clip[0])])
+    video.encode(tmp_path / "a.avi", images, fps=10, gop=4, b_frames=0, quality=2)
+    output = tmp_path / "out/shown.mp4"
+    flags = [str(tmp_path / "a.avi"), "--params", json.dumps(params), "--output", str(output)]
+    monkeypatch.setattr(sys, "argv", ["poses", "show", *flags])
+    poses.main()
+    assert f"{output}: 10 frames looked at, somebody found in" in capsys.readouterr().out
+    shown = np.stack([video.to_rgb(frame, frame.width, frame.height) for frame in video.frames(output)]).astype(int)
+    original = list(video.frames(tmp_path / "a.avi"))
+    plain = np.stack([video.to_rgb(frame, *shown.shape[2:0:-1]) for frame in original])
+    marked = [k for k, frame in enumerate(shown) if np.abs(frame[:3].mean((0, 1)) - drawing.MARK).max() < 40]
+    assert marked == [k for k, frame in enumerate(original) if video.is_iframe(frame)] != list(range(10))
+    # Where people stand something is drawn, where nothing is found nothing.
+    changed = np.abs(shown - plain).max(-1) > 60
+    assert changed[1, 20:-30].mean() > 0.002 and changed[1].mean() < 0.2

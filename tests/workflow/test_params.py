@@ -147,6 +147,12 @@ def test_groups_are_those_of_the_generator() -> None:
             {"pose_extraction": {"strid": 2}},
             "pose_extraction.strid = 2: there is no such parameter; did you mean stride?",
         ),
+        (
+            {"evaluate": {"semi": {"fractions": [0.1, 1.5]}}},
+            "evaluate.semi.fractions.1: 1.5 is greater than or equal to",
+        ),
+        ({"evaluate": {"semi": {"fraction": [0.1]}}}, "evaluate.semi.fraction = [0.1]: there is no such parameter"),
+        ({"evaluate": {"no_pose_test": "yes"}}, "evaluate.no_pose_test: 'yes' is not of type 'boolean'"),
         ({"evaluate": {"probe": {"C": 1.0}}}, "evaluate.probe.C = 1.0: there is no such parameter"),
         (
             {"evaluate": {"finetune": {"epoch": 3}}},

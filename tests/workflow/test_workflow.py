@@ -23,6 +23,7 @@ from csvr.tracking.provenance import collect
 from tests.workflow.experiments import folder
 from tests.workflow.repository import ROOT, Run, command, copy_repository
 
+EVALUATED = ("features", "linear_probe", "retrieval", "action_recognition", "cost")
 EXTRACTION = {"generate_mannequin", "index_videos", "extract_iframes", "extract_clips", "extract_poses"}
 
 
@@ -51,6 +52,7 @@ def test_dry_run_plans_everything(tiny: Path, snakemake: Run) -> None:
     assert jobs["pretrain"] == jobs["evaluate"] == 6 + 1 + 1
     assert "train_pose_estimator" not in jobs
     assert {"table_ablation", "figure_per_class", "table_pose_quality", "figure_dataset", "table_models"} <= set(jobs)
+    assert {f"table_{name}" for name in EVALUATED} <= set(jobs) and "table_ssv2" not in jobs
 
 
 def test_table_alone_is_the_documented_target(tiny: Path, snakemake: Run) -> None:
@@ -88,6 +90,15 @@ def test_integration_table_shares_the_cells_of_full(tiny: Path, snakemake: Run, 
     assert "table_integration" not in planned(done.stdout)
 
 
+def test_the_table_of_ssv2_is_one_of_that_data_set(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
+    other = tmp_path / "ssv2.yaml"
+    other.write_text("dataset: {name: ssv2}\n")
+    done = snakemake(tiny, "-n", "-p", cores=8, also=(other,))
+    assert done.returncode == 0, done.stdout
+    assert planned(done.stdout)["table_ssv2"] == 1
+    assert "--published params/published/ssv2.csv --output reports/table_ssv2.md" in done.stdout
+
+
 def test_published_weights_are_no_input_file(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
     other = tmp_path / "weights.yaml"
     other.write_text("pose_extraction: {checkpoint: shufflenetv2k16, sha256: null}\n")
@@ -106,12 +117,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Path, snakemake: Ru
 
 
 def test_everything_is_made(finished: Path) -> None:
-    for name in (
-        "table_ablation.md", "table_ablation.csv", "table_ablation.html", "table_pose_quality.md", "table_sigma.md",
-        "table_models.md", "table_integration.md",
-        "table_generation_quality.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
-    ):  # fmt: skip
+    for name in ("metrics.json", "plots/training_curves.csv", "plots/per_class.csv"):
         assert (finished / "reports" / name).stat().st_size > 0
+    for table in ("ablation", "pose_quality", "sigma", "models", "integration", "generation_quality", *EVALUATED):
+        for suffix in (".md", ".html", ".tex", ".csv"):
+            assert (finished / "reports" / f"table_{table}{suffix}").stat().st_size > 0
+    assert "Published numbers: none for this data set." in (finished / "reports/table_retrieval.md").read_text()
     for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):
         assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
     cell = finished / folder()
@@ -157,9 +168,11 @@ def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> Non
 
     index = "features/mannequin/index.csv"
     # The table of networks is made from parameters alone.
-    assert nodes["reports/table_models.md"]["from"] == []
-    for report in (name for name in nodes if name.startswith("reports/") and name != "reports/table_models.md"):
+    models = {name for name in nodes if name.startswith("reports/table_models.")}
+    assert len(models) == 4 and all(nodes[name]["from"] == [] for name in models)
+    for report in {name for name in nodes if name.startswith("reports/")} - models:
         assert index in reached(report)
+    assert "params/published/linear.csv" in nodes["reports/table_linear_probe.tex"]["from"]
     variants = ((1, "full"), (0, "no_pose"), (1, "random_init"))
     cells = {f"{folder(*variant, seed)}/metrics.json" for variant in variants for seed in (0, 1)}
     assert set(nodes["reports/table_ablation.md"]["from"]) == cells
@@ -236,6 +249,20 @@ def test_changed_code_reruns_its_step(
         path.write_text(text)
     assert expected <= jobs
     assert not kept & jobs
+
+
+def test_a_published_number_that_changes_makes_its_table_again(finished: Path, snakemake: Run) -> None:
+    """Whatever its time: a checkout gives files any."""
+    path = finished / "params/published/linear.csv"
+    text, times = path.read_text(), (path.stat().st_atime, path.stat().st_mtime)
+    path.write_text(text.replace("70.2", "70.3", 1))
+    os.utime(path, times)
+    try:
+        jobs = planned(snakemake(finished, "-n").stdout)
+    finally:
+        path.write_text(text)
+        os.utime(path, times)
+    assert jobs == {"table_linear_probe": 1, "collect_provenance": 1}
 
 
 def test_unchanged_code_reruns_nothing(finished: Path, snakemake: Run) -> None:
