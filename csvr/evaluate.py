@@ -25,14 +25,14 @@ from csvr.data.batches import ClipShape, Features
 from csvr.data.leaks import require_apart, require_split
 from csvr.evaluation.features import NO_POSE, untrained_integration, video_features
 from csvr.evaluation.finetune import finetuned_classes
-from csvr.evaluation.networks import chosen_device, load_networks, require_same_data, require_same_index
+from csvr.evaluation.networks import load_networks, require_same_data, require_same_index
 from csvr.evaluation.pretext import pretext_quality
 from csvr.evaluation.probe import percent, probe, share_counts
 from csvr.evaluation.retrieval import first_hit
 from csvr.files import write_text
 from csvr.pretrain.model import Encoders
 from csvr.pretrain.sizes import networks
-from csvr.tracking.machine import device_name, git_state, host, peak_memory_mb
+from csvr.tracking.machine import chosen_device, device_name, git_state, host, peak_memory_mb
 from csvr.tracking.record import record
 
 
@@ -145,7 +145,7 @@ def main() -> None:
         "--pretrained-index", type=Path, help="index of the data set of pretraining, if it is another one than --index"
     )
     parser.add_argument("--output", type=Path, required=True, help="metrics (JSON)")
-    parser.add_argument("--device", default="cpu", help="where networks compute: cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto: a GPU if there is one (default)")
     args = parser.parse_args()
     cli.limit_threads(args.threads)
     device = chosen_device(args.device)

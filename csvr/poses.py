@@ -22,6 +22,7 @@ from sacred.run import Run
 from csvr import cli
 from csvr.data.extraction import Video, indexed
 from csvr.errors import UserError
+from csvr.tracking.machine import chosen_device
 from csvr.tracking.record import record
 
 
@@ -116,8 +117,11 @@ def main() -> None:
     showing.add_argument("--output", type=Path, help="MP4 file (default: <video>_poses.mp4, here)")
     showing.add_argument("--threads", type=int, default=1, help="CPU threads to compute with (default: 1)")
     for command in (extraction, showing):
-        command.add_argument("--device", default="cpu", help="where the network runs: cpu or cuda (default: cpu)")
+        command.add_argument(
+            "--device", default="auto", help="cpu, cuda or auto: a GPU if there is one (default: auto)"
+        )
     args = parser.parse_args()
+    args.device = str(chosen_device(args.device))
     extract(args) if args.command == "extract" else show(args)
 
 

@@ -13,21 +13,6 @@ from csvr.errors import UserError
 from csvr.pretrain.model import CSVR
 
 
-def chosen_device(name: str) -> torch.device:
-    """The device of a `--device` flag.
-
-    Raises:
-        UserError: There is no such device here.
-    """
-    try:
-        torch.empty(0, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(
-            f"--device {name}: {str(error).splitlines()[0]}; take --device cpu, or cuda on a GPU"
-        ) from error
-
-
 def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple[CSVR, dict[str, Any]]:
     """Networks written by `csvr.pretrain`, in evaluation mode, and their header.
 

@@ -11,6 +11,7 @@ from typing import Any
 import git
 import torch
 
+from csvr.errors import UserError
 from csvr.tracking.sources import ROOT
 
 
@@ -44,3 +45,20 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 2**20
     # In KiB, but on macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device of a `--device` flag; "auto" is a GPU if there is one.
+
+    Raises:
+        UserError: There is no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"--device {name}: {str(error).splitlines()[0]}; take --device cpu, or cuda on a GPU"
+        ) from error

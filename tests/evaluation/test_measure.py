@@ -21,10 +21,10 @@ from csvr.errors import UserError
 from csvr.evaluate import labelled, measure, size
 from csvr.evaluation.features import CPU, load_clips, video_features
 from csvr.evaluation.finetune import finetuned_classes, predicted
-from csvr.evaluation.networks import chosen_device
 from csvr.evaluation.pretext import pretext_quality
 from csvr.integration.layer import IntegrationLayer
 from csvr.pretrain.model import CSVR, Encoders
+from csvr.tracking.machine import chosen_device
 from tests.pretrain.small import VIDEOS, params, write_features
 
 CLASSES, TRAIN, TEST = 5, 30, 40
