@@ -93,8 +93,9 @@ def write(path: Path, images: Iterator[Image], rate: Fraction) -> None:
         with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream: Any = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
             stream.pix_fmt = "yuv420p"
-            for image in images:
-                stream.height, stream.width = image.shape[:2]
+            for number, image in enumerate(images):
+                if number == 0:
+                    stream.height, stream.width = image.shape[:2]
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode())
         os.replace(part, path)

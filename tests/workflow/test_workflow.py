@@ -109,10 +109,11 @@ def test_everything_is_made(finished: Path) -> None:
     for name in (
         "table_ablation.md", "table_ablation.csv", "table_ablation.html", "table_pose_quality.md", "table_sigma.md",
         "table_models.md", "table_integration.md",
-        "table_generation_quality.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
+        "table_generation_quality.md", "checks.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv",
     ):  # fmt: skip
         assert (finished / "reports" / name).stat().st_size > 0
-    for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):
+    drawn = "table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"
+    for name in (*drawn, "confusion", "retrieval", "features", "mask"):
         assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
     cell = finished / folder()
     ids = {json.loads((cell / "metrics.json").read_text())["run_id"]}
@@ -145,6 +146,7 @@ def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> Non
     reports = {path.relative_to(finished).as_posix() for path in (finished / "reports").rglob("*.*")}
     assert {name for name in nodes if name.startswith("reports/")} == reports - {
         "reports/provenance.json", "reports/plots/training_curves.csv", "reports/plots/per_class.csv",
+        "reports/index.html",  # made of the provenance too
     }  # fmt: skip
     for name, node in nodes.items():
         assert node["sha256"] == sha256(finished / name)
@@ -166,6 +168,16 @@ def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> Non
     assert len(nodes[index]["videos"]) == 48
     for video, found in nodes[index]["videos"].items():
         assert found == sha256(finished / video)
+
+
+def test_page_shows_every_table_and_figure(finished: Path) -> None:
+    text = (finished / "reports/index.html").read_text()
+    shown = set(re.findall(r'<article id="[^"]*" data-report="([^"]*)"', text))
+    made = {path.relative_to(finished).as_posix() for path in (finished / "reports").rglob("*.*")}
+    assert shown == {
+        path for path in made if path.endswith((".png", ".mp4")) or ("/table_" in path and path.endswith(".html"))
+    }
+    assert "<strong>Missing" not in text and "0 errors" in text
 
 
 def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None:
