@@ -479,8 +479,8 @@ def shown():
     """What the page of all reports shows, in the order of the rules: all that is flagged by `report()` and made here."""
     config_of = types.SimpleNamespace(config=config)
     items = []
-    for rule in workflow.rules:
-        for output in rule.output:
+    for each in workflow.rules:
+        for output in each.output:
             path, about = str(output).replace("{dataset}", TARGET["name"]), (
                 get_flag_value(output, "report") if is_flagged(output, "report") else None
             )
