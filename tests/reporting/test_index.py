@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from csvr.reporting.formats import html
 from csvr.reporting.index import Item, body, data_uri, nodes, read_findings, write
 from csvr.reporting.results import Expectation
 
-TABLE = "# Ablation on mannequin\n\n## Probe\n\n| variant | top-1 |\n|:--|--:|\n| title of full | 90.0 ± 1.0 (3) |\n"
+ROW = "| title of full | 90.0 ± 1.0 (3) |\n"
+TABLE = f"# Ablation on mannequin\n\n## Probe\n\n| variant | top-1 |\n|:--|--:|\n{ROW}"
 ORIGIN = "\n## Where the numbers come from\n\nruns 1 → 2\n"
 FINDING = Finding("error", "missing cell", "full seed 0", "</script><script>alert(1)</script>")
 
@@ -29,7 +32,8 @@ def page(tmp_path: Path, expect, monkeypatch):
 
     def make(findings: tuple[Finding, ...] = (FINDING,), **changes: Any) -> str:
         Path("reports/figures").mkdir(parents=True, exist_ok=True)
-        Path("reports/table_a.html").write_text(html(TABLE + ORIGIN, "Ablation"))
+        text = TABLE.replace(ROW, changes.get("rows", ROW))
+        Path("reports/table_a.html").write_text(html(text + ORIGIN, "Ablation"))
         figure, _ = plt.subplots(figsize=(1, 1))
         style.save(figure, Path("reports/figures/b.png"))
         checks.write(findings, Path("reports/checks.md"), "mannequin", 0.1, 7)
@@ -104,6 +108,29 @@ def test_what_is_no_report_is_refused(page, tmp_path) -> None:
     other.write_text("severity,what\nfatal,x\n")
     with pytest.raises(UserError, match="not the checks of csvr.report check"):
         read_findings(other)
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+def test_a_click_sorts_and_another_shows_the_runs(page, tmp_path) -> None:
+    acts = """<script>
+const table = document.querySelector("#table_a table"), heads = table.tHead.rows[0].cells;
+const order = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent).join(",");
+const seen = [];
+for (const k of [1, 1, 0]) { heads[k].click(); seen.push(order()); }
+table.tBodies[0].rows[2].cells[1].click();
+seen.push(document.querySelector("dialog[open] div").textContent);
+document.title = seen.join(" / ");
+</script>"""
+    rows = "| b | <0.001 |\n| c | missing |\n| title of full | −5.0 ± 1.0 (3) |\n"
+    file = tmp_path / "acted.html"
+    file.write_text(page(rows=rows) + acts)
+    words = "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", file.as_uri()
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)[1]
+    assert title.startswith("title of full,b,c / b,title of full,c / b,c,title of full / ")
+    # Values as sorted: what is missing stands last either way.
+    assert "accuracy: title of full, top-1: −5.0" in title.replace("Accuracy", "accuracy")
+    assert "step evaluate, run 12" in title and "1 videos" in title and '"steps": 300' in title
 
 
 def test_the_command_writes_it(page, expect, call) -> None:
