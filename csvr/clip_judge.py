@@ -17,7 +17,7 @@ from csvr.data import index, shards
 from csvr.data.batches import ClipShape, Features
 from csvr.evaluation.finetune import correct
 from csvr.evaluation.judge import train_judge
-from csvr.tracking.machine import git_state
+from csvr.tracking.checkout import git_state
 from csvr.tracking.record import record
 
 

@@ -32,7 +32,8 @@ from csvr.evaluation.retrieval import first_hit
 from csvr.files import write_text
 from csvr.pretrain.model import Encoders
 from csvr.pretrain.sizes import networks
-from csvr.tracking.machine import chosen_device, device_name, git_state, host, peak_memory_mb
+from csvr.tracking.checkout import git_state
+from csvr.tracking.machine import chosen_device, device_name, host, peak_memory_mb
 from csvr.tracking.record import record
 
 

@@ -24,7 +24,8 @@ from csvr.evaluation.judge import load_judge
 from csvr.evaluation.networks import load_networks, require_same_data
 from csvr.files import sha256, write_text
 from csvr.reporting.results import require
-from csvr.tracking.machine import git_state, host
+from csvr.tracking.checkout import git_state
+from csvr.tracking.machine import host
 from csvr.tracking.record import record
 
 

@@ -5,8 +5,9 @@ features, linear-probe, retrieval, recognition: by feature, by amount of labels,
 with published numbers beside. cost: time, memory and sizes. integration: accuracy by form of the integration layer.
 generation: quality of generated clips. per-class: accuracy of each class by feature. pose-quality: how good poses are,
 those that are predicted and, with csvr.pose_quality's file, the estimated ones. curves: loss terms over pretraining.
-sigma: accuracy by loss weights, table and figure. summary: all numbers as JSON, and tables to plot. Each refuses
-results that were not made as `--expect` says.
+sigma: accuracy by loss weights, table and figure. confusion: which classes are taken for which. summary: all numbers as
+JSON, and tables to plot. Each refuses results that were not made as `--expect` says. check: what is missing, failed or
+odd, those refused among it. index: all reports on one page.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from csvr import cli
 from csvr.reporting import (
     ablation,
     ablation_figure,
+    checks,
+    confusion,
     cost,
     curves,
     features,
     generation,
+    index,
     integration,
     linear_probe,
     per_class,
@@ -32,6 +36,7 @@ from csvr.reporting import (
     summary,
 )
 from csvr.reporting.results import Expectation, Results, load
+from csvr.tracking.checkout import git_state
 
 BESIDE = {"linear-probe": linear_probe.write, "retrieval": recall.write, "recognition": recognition.write}
 """Reports with published numbers beside ours."""
@@ -45,10 +50,11 @@ def parse() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in (
         "ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration", "generation", "features",
-        "cost", *BESIDE,
+        "cost", "confusion", *BESIDE,
     ):  # fmt: skip
         command = commands.add_parser(name, allow_abbrev=False)
-        command.add_argument("--output", type=Path, required=True, help="file to write")
+        count = "+" if name == "confusion" else None
+        command.add_argument("--output", type=Path, nargs=count, required=True, help="file to write")
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
         if name != "curves":
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
@@ -71,12 +77,38 @@ def parse() -> argparse.Namespace:
             )
         if name == "summary":
             command.add_argument("--plots", type=Path, required=True, help="folder for tables to plot (CSV)")
+    check = commands.add_parser("check", allow_abbrev=False)
+    check.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate, there or not")
+    check.add_argument("--index", type=Path, nargs="+", required=True, help="of what is evaluated on, then of others")
+    check.add_argument("--outlier", type=float, required=True, help="how far top-1 may be off, a share")
+    page = commands.add_parser("index", allow_abbrev=False)
+    page.add_argument("--items", type=cli.parameters, required=True, help="what to show: {items: [{file, title, …}]}")
+    page.add_argument("--provenance", type=Path, required=True, help="file of csvr.provenance")
+    page.add_argument("--checks", type=Path, required=True, help="CSV file of check")
+    for command in (check, page):
+        command.add_argument("--expect", type=cli.parameters, nargs="+", required=True, help="--expect of all tables")
+        command.add_argument("--output", type=Path, required=True, help="file to write")
     return parser.parse_args()
+
+
+def over_all(args: argparse.Namespace) -> None:
+    """Write what is about all reports: the checks, or the page."""
+    expectations = [Expectation.of(params) for params in args.expect]
+    if args.command == "check":
+        commit = git_state()["commit"]
+        found = checks.examine(expectations, args.metrics, args.index, args.outlier, commit)
+        checks.write(found, args.output, expectations[0].dataset, args.outlier, len(args.metrics))
+    else:
+        items = index.read_items(args.items)
+        index.write(items, args.provenance, args.checks, expectations, args.output)
 
 
 def main() -> None:
     """Parse flags and write the report."""
     args = parse()
+    if args.command in ("check", "index"):
+        over_all(args)
+        return
     expected = Expectation.of(args.expect)
     if args.command == "generation":
         generation.write(args.quality, args.output, expected, args.index)
@@ -100,6 +132,8 @@ def main() -> None:
             cost.write(results, args.output)
         elif args.command == "integration":
             integration.write(results, args.output)
+        elif args.command == "confusion":
+            confusion.draw(results, *args.output)
         elif args.command == "summary":
             quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
             summary.write(results, args.histories, quality, args.output, args.plots)

@@ -94,7 +94,7 @@ def write(path: Path, images: Iterator[Image], rate: Fraction) -> None:
             stream: Any = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
             stream.pix_fmt = "yuv420p"
             for number, image in enumerate(images):
-                if not number:
+                if number == 0:
                     stream.height, stream.width = image.shape[:2]
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode())

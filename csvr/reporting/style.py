@@ -30,8 +30,16 @@ def group_colour(group: str | None) -> str:
     return GROUP_COLOURS.get(group or "", "#777777")
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure atomically, as PNG or as SVG by its suffix, without a date in it, and close it."""
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure atomically, as PNG or as SVG by each suffix, without a date in it, and close it."""
+    try:
+        for path in paths:
+            _save(figure, path)
+    finally:
+        plt.close(figure)
+
+
+def _save(figure: Figure, path: Path) -> None:
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -40,4 +48,3 @@ def save(figure: Figure, path: Path) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-        plt.close(figure)

@@ -1,4 +1,4 @@
-"""Where a run was made: commit and machine, for the footers of reports."""
+"""The machine that a run was made on, for the footers of reports."""
 
 from __future__ import annotations
 
@@ -8,20 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import git
 import torch
 
 from csvr.errors import UserError
-from csvr.tracking.sources import ROOT
-
-
-def git_state() -> dict[str, Any]:
-    """Commit of the checkout and whether tracked files differ from it; nothing outside a repository."""
-    try:
-        repository = git.Repo(ROOT)
-        return {"commit": repository.head.commit.hexsha, "dirty": repository.is_dirty()}
-    except (git.InvalidGitRepositoryError, ValueError):
-        return {"commit": None, "dirty": None}
 
 
 def host() -> dict[str, Any]:

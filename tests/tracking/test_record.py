@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from csvr import runs
-from csvr.tracking.machine import git_state
+from csvr.tracking.checkout import git_state
 from csvr.tracking.sources import ROOT, code_hash
 
 SCRIPT = """

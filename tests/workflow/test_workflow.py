@@ -117,13 +117,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Path, snakemake: Ru
 
 
 def test_everything_is_made(finished: Path) -> None:
-    for name in ("metrics.json", "plots/training_curves.csv", "plots/per_class.csv"):
+    for name in ("checks.md", "metrics.json", "plots/training_curves.csv", "plots/per_class.csv"):
         assert (finished / "reports" / name).stat().st_size > 0
     for table in ("ablation", "pose_quality", "sigma", "models", "integration", "generation_quality", *EVALUATED):
         for suffix in (".md", ".html", ".tex", ".csv"):
             assert (finished / "reports" / f"table_{table}{suffix}").stat().st_size > 0
     assert "Published numbers: none for this data set." in (finished / "reports/table_retrieval.md").read_text()
-    for name in ("table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"):
+    drawn = "table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"
+    for name in (*drawn, "confusion", "retrieval", "features", "mask"):
         assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
     cell = finished / folder()
     ids = {json.loads((cell / "metrics.json").read_text())["run_id"]}
@@ -156,6 +157,7 @@ def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> Non
     reports = {path.relative_to(finished).as_posix() for path in (finished / "reports").rglob("*.*")}
     assert {name for name in nodes if name.startswith("reports/")} == reports - {
         "reports/provenance.json", "reports/plots/training_curves.csv", "reports/plots/per_class.csv",
+        "reports/index.html",  # made of the provenance too
     }  # fmt: skip
     for name, node in nodes.items():
         assert node["sha256"] == sha256(finished / name)
@@ -179,6 +181,16 @@ def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> Non
     assert len(nodes[index]["videos"]) == 48
     for video, found in nodes[index]["videos"].items():
         assert found == sha256(finished / video)
+
+
+def test_page_shows_every_table_and_figure(finished: Path) -> None:
+    text = (finished / "reports/index.html").read_text()
+    shown = set(re.findall(r'<article id="[^"]*" data-report="([^"]*)"', text))
+    made = {path.relative_to(finished).as_posix() for path in (finished / "reports").rglob("*.*")}
+    assert shown == {
+        path for path in made if path.endswith((".png", ".mp4")) or ("/table_" in path and path.endswith(".html"))
+    }
+    assert "<strong>Missing" not in text and "0 errors" in text
 
 
 def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None:

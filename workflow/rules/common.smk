@@ -14,10 +14,13 @@ import re
 import shlex
 import sys
 import time
+import types
 import warnings
 from pathlib import Path
 
+import jinja2
 from snakemake.exceptions import WorkflowError
+from snakemake.io import get_flag_value, is_flagged
 from snakemake.logging import logger
 
 # Nothing that takes long to import.
@@ -122,6 +125,16 @@ TRAINED = [name for name in VARIANTS if effective(name)["pretrain"]["steps"]]
 GENERATING = [name for name in TRAINED if effective(name)["sigma_v"]] if config["generation_quality"]["enabled"] else []
 if GENERATING:
     REPORTS += ["reports/table_generation_quality.md"]
+# A layer without mask has nothing to show.
+MASKED = effective("full")["pose_input"] and effective("full")["model"]["integration"]["mode"] in ("adain_mask", "mask")
+FIGURES = [name for name in config["figures"] if name != "examples" and (name != "mask" or MASKED)]
+# Of re-encoded videos the I-frames are others than those of the files.
+EXAMPLES = [f"reports/videos/example_{k}.mp4" for k in (1, 2) if "examples" in config["figures"]]
+EXAMPLES = EXAMPLES if TARGET["iframes"] == "native" else []
+REPORTS += [f"reports/figures/{name}.png" for name in FIGURES]
+CHECKS = "reports/checks.md"
+PAGE = "reports/index.html"
+REPORTS += [*EXAMPLES, CHECKS, PAGE]
 PROVENANCE = "reports/provenance.json"
 
 
@@ -450,6 +463,39 @@ def cells(file, names=VARIANTS, seeds=config["seeds"]):
     return list(dict.fromkeys(paths))
 
 
+def drawings(name):
+    """A figure's files."""
+    return [f"reports/figures/{name}{suffix}" for suffix in (".png", ".svg")]
+
+
+def checked():
+    """Metrics that the checks look at: those of all tables."""
+    paths = cells(METRICS) + cells(METRICS, GRID, config["sweep"]["seeds"])
+    return list(dict.fromkeys(paths + cells(METRICS, INTEGRATION, config["integration"]["seeds"])))
+
+
+def expectations():
+    """What the tables of `checked` are to show."""
+    return [EXPECTED] + [EXPECTED_SWEEP] * bool(GRID) + [EXPECTED_INTEGRATION] * bool(INTEGRATION)
+
+
+def shown():
+    """What the page of all reports shows, in the order of the rules: all that is flagged by `report()` and made here."""
+    config_of = types.SimpleNamespace(config=config)
+    items = []
+    for each in workflow.rules:
+        for output in each.output:
+            path, about = str(output).replace("{dataset}", TARGET["name"]), (
+                get_flag_value(output, "report") if is_flagged(output, "report") else None
+            )
+            if about and path in MADE and path != CHECKS.replace(".md", ".html"):
+                caption = Path(workflow.basedir, "workflow", "report", Path(str(about.caption)).name).read_text()
+                text = jinja2.Template(caption).render(snakemake=config_of)
+                title = {"file": path, "title": about.labels["what"], "category": about.category}
+                items.append(title | {"caption": " ".join(text.replace("``", "").split())})
+    return {"items": items}
+
+
 # The variant whose predictions are drawn, with the first seed.
 DRAWN = MAIN if MAIN in TRAINED else "full"
 JUDGE = f"results/{DATASET['name']}/clip_judge.safetensors"
@@ -479,6 +525,11 @@ def made():
     if INTEGRATION:
         forms = cells(METRICS, INTEGRATION, config["integration"]["seeds"])
         reports |= {path: forms for path in formats("table_integration")}
+    for name in FIGURES:
+        networks = cells("networks.safetensors", ["full"], config["seeds"][:1])
+        reports |= {path: metrics if name == "confusion" else networks for path in drawings(name)}
+    reports |= {path: all_shards("poses") for path in EXAMPLES}
+    reports |= {path: checked() for path in formats("checks")}
     if GENERATING:
         generated = cells("generation.json", GENERATING)
         reports |= {path: generated for path in formats("table_generation_quality")}

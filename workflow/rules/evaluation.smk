@@ -9,7 +9,7 @@ rule evaluate:
         pretrained_index=PRETRAINED_INDEX,
         networks="results/{dataset}/{variant}/{weights}/seed{seed}/networks.safetensors",
     output:
-        "results/{dataset}/{variant}/{weights}/seed{seed}/" + METRICS,
+        f"results/{{dataset}}/{{variant}}/{{weights}}/seed{{seed}}/{METRICS}",
     log:
         "logs/{dataset}/evaluate/{variant}/{weights}/seed{seed}.log",
     benchmark:

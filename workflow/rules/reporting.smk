@@ -316,7 +316,13 @@ rule table_sigma:
         expected=EXPECTED_SWEEP,
     output:
         table="reports/table_sigma.md",
-        others=formats("table_sigma")[1:],
+        others=formats("table_sigma")[2:],
+        html=report(
+            "reports/table_sigma.html",
+            caption="../report/sigma.rst",
+            category="Loss weights",
+            labels={"what": "accuracy by loss weights", "kind": "table"},
+        ),
         figure=report(
             "reports/figures/sigma_sweep.png",
             caption="../report/sigma.rst",
@@ -547,10 +553,163 @@ rule figure_predictions:
         """
 
 
+rule figure_confusion:
+    input:
+        metrics=cells(METRICS),
+        index=INDEX,
+        expected=EXPECTED,
+    output:
+        figure=report(
+            "reports/figures/confusion.png",
+            caption="../report/confusion.rst",
+            category="Action recognition",
+            labels={"what": "which classes are taken for which", "kind": "figure"},
+        ),
+        others=drawings("confusion")[1:],
+    log:
+        "logs/figure_confusion.log",
+    benchmark:
+        "benchmarks/figure_confusion.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+    message:
+        "Drawing the confusion matrix"
+    shell:
+        """
+        python -m csvr.report confusion --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
+        """
+
+
+rule figure_retrieval:
+    input:
+        networks=cells("networks.safetensors", ["full"], config["seeds"][:1]),
+        clips=all_shards("clips"),
+        poses=all_shards("poses"),
+        index=INDEX,
+        pretrained_index=PRETRAINED_INDEX,
+        expected=EXPECTED,
+    output:
+        figure=report(
+            "reports/figures/retrieval.png",
+            caption="../report/retrieval.rst",
+            category="Retrieval",
+            labels={"what": "test videos and their nearest training videos", "kind": "figure"},
+        ),
+        others=drawings("retrieval")[1:],
+    log:
+        "logs/figure_retrieval.log",
+    benchmark:
+        "benchmarks/figure_retrieval.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_hash("feature_figures"),
+        p=text(effective("full")),
+    message:
+        "Drawing test videos and their nearest training videos"
+    shell:
+        """
+        python -m csvr.feature_figures retrieval --networks {input.networks:q} --index {input.index:q} \
+            --pretrained-index {input.pretrained_index:q} --clips {input.clips:q} --poses {input.poses:q} \
+            --params {params.p:q} --expect {input.expected:q} --output {output:q} --threads 1 >{log:q} 2>&1
+        """
+
+
+rule figure_features:
+    input:
+        networks=cells("networks.safetensors", ["full"], config["seeds"][:1]),
+        clips=all_shards("clips"),
+        poses=all_shards("poses"),
+        index=INDEX,
+        pretrained_index=PRETRAINED_INDEX,
+        expected=EXPECTED,
+    output:
+        figure=report(
+            "reports/figures/features.png",
+            caption="../report/features.rst",
+            category="Features",
+            labels={"what": "features of the test videos in two dimensions", "kind": "figure"},
+        ),
+        others=drawings("features")[1:],
+    log:
+        "logs/figure_features.log",
+    benchmark:
+        "benchmarks/figure_features.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_hash("feature_figures"),
+        p=text(effective("full")),
+    message:
+        "Drawing a map of the features"
+    shell:
+        """
+        python -m csvr.feature_figures features --networks {input.networks:q} --index {input.index:q} \
+            --pretrained-index {input.pretrained_index:q} --clips {input.clips:q} --poses {input.poses:q} \
+            --params {params.p:q} --expect {input.expected:q} --output {output:q} --threads 1 >{log:q} 2>&1
+        """
+
+
+rule figure_mask:
+    input:
+        networks=cells("networks.safetensors", ["full"], config["seeds"][:1]),
+        clips=all_shards("clips"),
+        poses=all_shards("poses"),
+        index=INDEX,
+        pretrained_index=PRETRAINED_INDEX,
+        expected=EXPECTED,
+    output:
+        figure=report(
+            "reports/figures/mask.png",
+            caption="../report/mask.rst",
+            category="Integration layer",
+            labels={"what": "the integration layer's mask over frames", "kind": "figure"},
+        ),
+        others=drawings("mask")[1:],
+    log:
+        "logs/figure_mask.log",
+    benchmark:
+        "benchmarks/figure_mask.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(3000)
+    resources:
+        mem_mb=3000,
+    params:
+        code=code_hash("feature_figures"),
+        p=text(effective("full")),
+    message:
+        "Drawing the integration layer's mask"
+    shell:
+        """
+        python -m csvr.feature_figures mask --networks {input.networks:q} --index {input.index:q} \
+            --pretrained-index {input.pretrained_index:q} --clips {input.clips:q} --poses {input.poses:q} \
+            --params {params.p:q} --expect {input.expected:q} --output {output:q} --threads 1 >{log:q} 2>&1
+        """
+
+
 rule table_models:
     output:
         table="reports/table_models.md",
-        others=formats("table_models")[1:],
+        others=formats("table_models")[2:],
+        html=report(
+            "reports/table_models.html",
+            caption="../report/models.rst",
+            category="Cost",
+            labels={"what": "networks and their sizes", "kind": "table"},
+        ),
     log:
         "logs/table_models.log",
     benchmark:
@@ -603,6 +762,43 @@ rule figure_dataset:
         """
 
 
+rule example_videos:
+    input:
+        index=INDEX,
+        poses=all_shards("poses"),
+        folders=[folders_of(types.SimpleNamespace(dataset=TARGET["name"]))],
+    output:
+        one=report(
+            "reports/videos/example_1.mp4",
+            caption="../report/examples.rst",
+            category="Data set",
+            labels={"what": "a test video with poses and I-frames", "kind": "video"},
+        ),
+        other=report(
+            "reports/videos/example_2.mp4",
+            caption="../report/examples.rst",
+            category="Data set",
+            labels={"what": "another test video", "kind": "video"},
+        ),
+    log:
+        "logs/example_videos.log",
+    benchmark:
+        "benchmarks/example_videos.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("pose_videos"),
+    message:
+        "Drawing poses into two videos"
+    shell:
+        """
+        python -m csvr.pose_videos --index {input.index:q} --poses {input.poses:q} --output {output:q} >{log:q} 2>&1
+        """
+
+
 rule collect_provenance:
     input:
         reports=list(MADE),
@@ -629,4 +825,69 @@ rule collect_provenance:
         """
         python -m csvr.provenance --made {params.made:q} --features {input.features:q} --index {input.index:q} \
             --output {output:q} >{log:q} 2>&1
+        """
+
+
+rule check_reports:
+    input:
+        metrics=checked(),
+        index=list(dict.fromkeys([INDEX, PRETRAINED_INDEX])),
+        expected=expectations(),
+    output:
+        table=CHECKS,
+        others=formats("checks")[2:],
+        html=report(
+            "reports/checks.html",
+            caption="../report/checks.rst",
+            category="Checks",
+            labels={"what": "what is missing, failed or odd", "kind": "table"},
+        ),
+    log:
+        "logs/check_reports.log",
+    benchmark:
+        "benchmarks/check_reports.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+        outlier=config["checks"]["outlier"],
+    message:
+        "Looking for what is missing, failed or odd"
+    shell:
+        """
+        python -m csvr.report check --metrics {input.metrics:q} --index {input.index:q} \
+            --expect {input.expected:q} --outlier {params.outlier} --output {output.table:q} >{log:q} 2>&1
+        """
+
+
+# After all others, of which it is made.
+rule report_index:
+    input:
+        reports=list(MADE),
+        provenance=PROVENANCE,
+        checks="reports/checks.csv",
+        expected=expectations(),
+    output:
+        PAGE,
+    log:
+        "logs/report_index.log",
+    benchmark:
+        "benchmarks/report_index.tsv"
+    conda:
+        "../../environment.yml"
+    threads: share(1500)
+    resources:
+        mem_mb=1500,
+    params:
+        code=code_hash("report"),
+        p=text(shown()),
+    message:
+        "Putting all reports on one page"
+    shell:
+        """
+        python -m csvr.report index --items {params.p:q} --provenance {input.provenance:q} \
+            --checks {input.checks:q} --expect {input.expected:q} --output {output:q} >{log:q} 2>&1
         """

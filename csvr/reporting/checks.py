@@ -1,0 +1,250 @@
+"""Quality control: what is missing, failed or odd about the results behind the reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from csvr.data.index import left_out
+from csvr.errors import UserError
+from csvr.reporting import formats
+from csvr.reporting.formats import environment, table
+from csvr.reporting.protocols import readout_name
+from csvr.reporting.results import Expectation, Results, load
+
+SEVERITIES: Final = ("error", "warning", "note")
+FEWEST: Final = 3
+"""Of fewer seeds none can be told to be the odd one."""
+NAMED: Final = 5
+"""Cells and videos that a finding names; of more it says how many."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        severity: "error": a number is missing or wrong. "warning": one may be misleading. "note": worth knowing.
+        what: Its kind.
+        where: Cells ("full seed 0"), or a file.
+        detail: What was found, and what to do.
+    """
+
+    severity: str
+    what: str
+    where: str
+    detail: str
+
+
+def examine(
+    expectations: Sequence[Expectation],
+    metrics: Sequence[Path],
+    indexes: Sequence[Path],
+    outlier: float,
+    commit: str | None = None,
+) -> list[Finding]:
+    """All findings, the worst first.
+
+    Args:
+        expectations: What the reports are to show; each metrics file belongs to at least one.
+        metrics: Files of `csvr.evaluate`; those that don't exist are missing cells.
+        indexes: Index of each data set, the one that is evaluated on first.
+        outlier: How far a seed's top-1 (a share, 0 … 1) may be from the mean of the other seeds.
+        commit: Of this checkout, to compare with those of the results.
+    """
+    found: list[Finding] = []
+    cells: dict[str, dict[str, Any]] = {}
+    for path in metrics:
+        if not any(_belongs(path, expected) for expected in expectations):
+            found.append(Finding("error", "unexpected file", str(path), "no report expects it; remove it"))
+    for expected in expectations:
+        mine = [path for path in metrics if path.exists() and _belongs(path, expected)]
+        results, refused = _loaded(mine, expected, indexes[0] if indexes else None)
+        found += [Finding("error", "refused result", name, reason) for name, reason in refused.items()]
+        found += missing(expected, results, set(refused))
+        if results is not None:
+            found += [*incomplete(results), *failed(results), *outliers(results, outlier)]
+            cells |= {f"{name} seed {seed}": cell for (name, seed), cell in results.cells.items()}
+    found += [*commits(cells, commit), *unusable(indexes)]
+    # The expectations share cells, and so findings.
+    return sorted(dict.fromkeys(found), key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _belongs(path: Path, expected: Expectation) -> bool:
+    try:
+        return bool(expected.rows(path))
+    except UserError:
+        return False
+
+
+def _loaded(paths: list[Path], expected: Expectation, index: Path | None) -> tuple[Results | None, dict[str, str]]:
+    """Results of the files that are as expected, None without any; and why each other one is refused, by cell."""
+    good: list[Path] = []
+    refused: dict[str, str] = {}
+    for path in paths:
+        try:
+            load([path], expected, index)
+            good.append(path)
+        except UserError as error:
+            names, seed = expected.rows(path)
+            refused |= {f"{name} seed {seed}": str(error) for name in names}
+    # Each is right by itself, and they may still not belong together: evaluated on other videos, say.
+    while good:
+        try:
+            return load(good, expected, index), refused
+        except UserError as error:
+            culprit = next((path for path in good if str(error).startswith(f"{path}:")), good[-1])
+            good.remove(culprit)
+            names, seed = expected.rows(culprit)
+            refused |= {f"{name} seed {seed}": str(error) for name in names}
+    return None, refused
+
+
+def missing(expected: Expectation, results: Results | None, refused: set[str]) -> Iterator[Finding]:
+    """Cells without a metrics file."""
+    there = results.cells if results is not None else {}
+    for name in expected.variants:
+        for seed in expected.seeds:
+            if (name, seed) not in there and (where := f"{name} seed {seed}") not in refused:
+                yield Finding(
+                    "error", "missing cell", where, f"no metrics file; run snakemake --cores 8 --keep-going, and look "
+                    f"into logs/*/{{pretrain,evaluate}}/{expected.variants[name].cell}/seed{seed}.log if it fails",
+                )  # fmt: skip
+
+
+def incomplete(results: Results) -> Iterator[Finding]:
+    """Cells that lack a protocol that their parameters ask for."""
+    for (name, seed), cell in results.cells.items():
+        lost = [p for p in results.expected.variants[name].every_protocol() if p not in cell["scores"]]
+        if lost:
+            yield Finding(
+                "error", "missing protocol", f"{name} seed {seed}",
+                f"no {', '.join(lost)}; run the evaluation again (--forcerun evaluate)",
+            )  # fmt: skip
+
+
+def failed(results: Results) -> Iterator[Finding]:
+    """Seeds with a number that is none: pretraining or a probe diverged."""
+    for (name, seed), cell in results.cells.items():
+        wrong = [
+            key
+            for part in ("scores", "pretext")
+            for key, value in _leaves(cell.get(part) or {}, part)
+            if not math.isfinite(value)
+        ]
+        if wrong:
+            more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            yield Finding(
+                "error", "failed seed", f"{name} seed {seed}",
+                f"{wrong[0]}{more} not finite; look at its training curve, history.csv",
+            )  # fmt: skip
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, float]]:
+    """Numbers below a mapping with their dotted keys; of a list the sum, which is as finite as its members."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}")
+    else:
+        yield key, float(np.sum(value))
+
+
+def outliers(results: Results, most: float) -> Iterator[Finding]:
+    """Seeds whose top-1 over all test videos is off from the mean of the other seeds by more than `most`, a share."""
+    if len(results.expected.seeds) < FEWEST:
+        names = list(results.expected.variants)
+        yield Finding("note", "few seeds", listed(names), f"fewer than {FEWEST} seeds: no outlier can be told")
+        return
+    protocols = list(dict.fromkeys(p for v in results.expected.variants.values() for p in v.every_protocol()))
+    for name in results.expected.variants:
+        for protocol in protocols:
+            values = {seed: float(np.mean(x)) for seed, x in results.scores(name, protocol).items()}
+            if len(values) < FEWEST:
+                continue
+            for seed, value in values.items():
+                rest = float(np.mean([other for key, other in values.items() if key != seed]))
+                if abs(value - rest) > most:
+                    yield Finding(
+                        "warning", "outlier", f"{name} seed {seed}",
+                        f"{protocol}, {readout_name('all')}: top-1 {100 * value:.1f} %, the other seeds' mean is "
+                        f"{100 * rest:.1f} %: more than {100 * most:g} points off",
+                    )  # fmt: skip
+
+
+def commits(cells: dict[str, dict[str, Any]], commit: str | None) -> Iterator[Finding]:
+    """Cells made in a checkout with changed files, at several commits, or at another one than the reports.
+
+    Their sources are the same all the same: `load` refuses results of other code.
+    """
+    dirty = [where for where, cell in cells.items() if cell["git"].get("dirty")]
+    if dirty:
+        yield Finding(
+            "warning", "dirty checkout", listed(dirty),
+            f"{len(dirty)} of {len(cells)} cells were made while files differed from their commit; commit, and make "
+            "them again before the numbers are published",
+        )  # fmt: skip
+    unknown = [where for where, cell in cells.items() if not cell["git"].get("commit")]
+    if unknown:
+        yield Finding(
+            "warning", "no commit", listed(unknown), f"{len(unknown)} of {len(cells)} cells: no git repository"
+        )
+    made = {where: str(cell["git"]["commit"]) for where, cell in cells.items() if cell["git"].get("commit")}
+    several = len(set(made.values())) > 1
+    for one in dict.fromkeys(made.values()):
+        if several or one != (commit or one):
+            where = [name for name, other in made.items() if other == one]
+            now = f"; the reports are made at {commit[:12]}" if commit else ""
+            yield Finding(
+                "warning" if several else "note", "another commit", listed(where),
+                f"{len(where)} of {len(made)} cells were made at commit {one[:12]}{now}; the sources of their steps "
+                "are the same",
+            )  # fmt: skip
+
+
+def unusable(indexes: Iterable[Path]) -> Iterator[Finding]:
+    """Listed videos that are left out."""
+    for index in indexes:
+        rows = left_out(index)
+        if len(rows):
+            reasons = rows.problem.value_counts()
+            text = "; ".join(f"{reason} ({count})" for reason, count in reasons.head(NAMED).items())
+            yield Finding(
+                "warning", "left-out videos", str(index), f"{len(rows)}: {listed(rows.video.tolist())}; because: {text}"
+            )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def write(findings: Sequence[Finding], output: Path, dataset: str, outlier: float, cells: int) -> None:
+    """Write `output` (.md), and beside it .html, .tex and .csv; the CSV has a line for each finding.
+
+    Args:
+        findings: As `examine` gives them.
+        output: The Markdown file.
+        dataset: Its name.
+        outlier: As for `examine`.
+        cells: How many metrics files were looked at.
+    """
+    heads = [field.name for field in fields(Finding)]
+    shown = table("", heads, [astuple(finding) for finding in findings], left=len(heads))
+    text = environment().get_template("checks.md.j2").render(
+        findings=shown, counts=counts(finding.severity for finding in findings), dataset=dataset,
+        outlier=f"{100 * outlier:g}", cells=cells, fewest=FEWEST,
+    )  # fmt: skip
+    formats.write(output, text, [shown] if findings else [], long=str(shown.frame.to_csv(index=False)))
+
+
+def counts(severities: Iterable[str]) -> str:
+    """ "1 error, 2 warnings, 0 notes"."""
+    every = list(severities)
+    numbers = {severity: every.count(severity) for severity in SEVERITIES}
+    return ", ".join(f"{n} {name}{'s' * (n != 1)}" for name, n in numbers.items())

@@ -1,0 +1,143 @@
+"""The page of all reports: whole, self-contained, and nothing in it that escapes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib import pyplot as plt
+
+from csvr.errors import UserError
+from csvr.reporting import checks, style
+from csvr.reporting.checks import Finding
+from csvr.reporting.formats import html
+from csvr.reporting.index import Item, body, data_uri, nodes, read_findings, write
+from csvr.reporting.results import Expectation
+
+ROW = "| title of full | 90.0 ± 1.0 (3) |\n"
+TABLE = f"# Ablation on mannequin\n\n## Probe\n\n| variant | top-1 |\n|:--|--:|\n{ROW}"
+ORIGIN = "\n## Where the numbers come from\n\nruns 1 → 2\n"
+FINDING = Finding("error", "missing cell", "full seed 0", "</script><script>alert(1)</script>")
+
+
+@pytest.fixture
+def page(tmp_path: Path, expect, monkeypatch):
+    """Write the page of a table and a figure; returns its text."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(findings: tuple[Finding, ...] = (FINDING,), **changes: Any) -> str:
+        Path("reports/figures").mkdir(parents=True, exist_ok=True)
+        text = TABLE.replace(ROW, changes.get("rows", ROW))
+        Path("reports/table_a.html").write_text(html(text + ORIGIN, "Ablation"))
+        figure, _ = plt.subplots(figsize=(1, 1))
+        style.save(figure, Path("reports/figures/b.png"))
+        checks.write(findings, Path("reports/checks.md"), "mannequin", 0.1, 7)
+        cell = "results/mannequin/full/sigma_p=1/seed0/metrics.json"
+        graph = {
+            "reports/table_a.html": {"sha256": "a" * 64, "from": [cell]},
+            "reports/figures/b.png": {"sha256": "b" * 64, "from": []},
+            cell: {"sha256": "c" * 64, "step": "evaluate", "run": "12", "from": ["features/index.csv"]},
+            "features/index.csv": {"sha256": "d" * 64, "step": "index", "run": "1", "from": [], "videos": {"v": "e"}},
+        }
+        Path("reports/provenance.json").write_text(json.dumps(graph))
+        items = changes.get("items") or [
+            Item("reports/table_a.html", "accuracy", "Ablation", "What <it> shows."),
+            Item("reports/figures/b.png", "a figure", "Ablation"),
+        ]
+        output = Path("reports/index.html")
+        write(items, Path("reports/provenance.json"), Path("reports/checks.csv"), [Expectation.of(expect)], output)
+        return output.read_text()
+
+    return make
+
+
+def data(text: str) -> dict[str, Any]:
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text)[1])
+
+
+def test_the_findings_stand_before_the_reports(page) -> None:
+    text = page()
+    assert text.index("1 error, 0 warnings, 0 notes") < text.index("full seed 0") < text.index('id="table_a"')
+    assert "alert(1)</script>" not in text and "What &lt;it&gt; shows." in text
+    assert "<p>Nothing.</p>" in page(findings=())
+
+
+def test_nothing_is_fetched(page) -> None:
+    text = page()
+    for source in re.findall(r'(?:src|href)="([^"]*)"', text):
+        assert source.startswith(("data:image/png;base64,", "#"))
+    assert not re.search(r"@import|url\(|https?://", text)
+
+
+def test_tables_and_where_they_come_from(page) -> None:
+    text = page()
+    assert "90.0 ± 1.0 (3)" in text and "<h4>Probe</h4>" in text and "Ablation on mannequin" not in text
+    places = [text.index(part) for part in ("90.0 ± 1.0 (3)", "<summary>Runs, hashes and machine", "runs 1 → 2")]
+    assert places == sorted(places)
+    found = data(text)
+    (cell,) = found["used"]["reports/table_a.html"]
+    assert found["files"][cell]["run"] == "12" and found["files"]["features/index.csv"]["videos"] == 1
+    row = found["rows"]["title of full"]
+    assert f"/{row['cell']}/seed" in cell and row["params"]["pretrain"]["steps"] == 300
+    assert found["rows"]["full"] == row
+
+
+def test_a_report_that_is_not_there_is_named(page) -> None:
+    text = page(findings=(), items=[Item("reports/table_z.html", "lost table", "Lost")])
+    assert "Missing: lost table." in text and "snakemake --cores 8 reports/table_z.html" in text
+    assert "<p>Nothing.</p>" not in text
+
+
+def test_what_is_no_report_is_refused(page, tmp_path) -> None:
+    page()
+    other = tmp_path / "other.html"
+    other.write_text("no page")
+    with pytest.raises(UserError, match=r"other\.html: not a page of csvr\.report"):
+        body(other)
+    with pytest.raises(UserError, match=r"other\.html: can't be shown"):
+        data_uri(other)
+    with pytest.raises(UserError, match=r"gone\.png: can't be read"):
+        data_uri(tmp_path / "gone.png")
+    with pytest.raises(UserError, match=r"other\.html: no readable provenance"):
+        nodes(other)
+    other.write_text("severity,what\nfatal,x\n")
+    with pytest.raises(UserError, match="not the checks of csvr.report check"):
+        read_findings(other)
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+def test_a_click_sorts_and_another_shows_the_runs(page, tmp_path) -> None:
+    acts = """<script>
+const table = document.querySelector("#table_a table"), heads = table.tHead.rows[0].cells;
+const order = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent).join(",");
+const seen = [];
+for (const k of [1, 1, 0]) { heads[k].click(); seen.push(order()); }
+table.tBodies[0].rows[2].cells[1].click();
+seen.push(document.querySelector("dialog[open] div").textContent);
+document.title = seen.join(" / ");
+</script>"""
+    rows = "| b | <0.001 |\n| c | missing |\n| title of full | −5.0 ± 1.0 (3) |\n"
+    file = tmp_path / "acted.html"
+    file.write_text(page(rows=rows) + acts)
+    words = "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", file.as_uri()
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)[1]
+    assert title.startswith("title of full,b,c / b,title of full,c / b,c,title of full / ")
+    # Values as sorted: what is missing stands last either way.
+    assert "accuracy: title of full, top-1: −5.0" in title.replace("Accuracy", "accuracy")
+    assert "step evaluate, run 12" in title and "1 videos" in title and '"steps": 300' in title
+
+
+def test_the_command_writes_it(page, expect, call) -> None:
+    page()
+    sections = {"items": [{"file": "reports/table_a.html", "title": "t", "category": "c", "caption": "by command"}]}
+    call(
+        "index", "--items", json.dumps(sections), "--provenance", "reports/provenance.json", "--checks",
+        "reports/checks.csv", "--expect", json.dumps(expect), "--output", "reports/other.html",
+    )  # fmt: skip
+    assert "by command" in Path("reports/other.html").read_text()
