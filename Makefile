@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test lint params drawings lock clean
+.PHONY: help env reproduce test test-modules test-workflow lint params drawings lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,8 +28,15 @@ reproduce: env  ## everything from raw videos to the ablation table
 	@echo "About 30 minutes on two cores; what is there already is not made again. Logs: logs/, runs: python -m csvr.runs"
 	$(RUN) snakemake --cores $(CORES) $(TABLE)
 
+# Side by side: the workflow's tests wait for jobs of one core most of the time.
 test: env  ## the test suite
-	$(RUN) pytest -q
+	$(MAKE) --no-print-directory --output-sync --jobs 2 --keep-going test-modules test-workflow
+
+test-modules: env
+	$(RUN) pytest -q --ignore tests/workflow
+
+test-workflow: env
+	$(RUN) pytest -q tests/workflow
 
 lint: env  ## style and types of Python and Snakemake files
 	$(BIN)/ruff check .

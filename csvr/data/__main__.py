@@ -2,7 +2,7 @@
 
 Lists are read and every file is opened: videos that are missing, unreadable, too short or the same as another one are
 listed at once, beside counts against the published numbers, and for each class how many videos, of which length and
-with how many key frames a second. Ends with exit code 1 if there is anything to mend.
+with how many I-frames a second. Ends with exit code 1 if there is anything to mend.
 """
 
 from __future__ import annotations
