@@ -92,7 +92,7 @@ def test_integration_table_shares_the_cells_of_full(tiny: Path, snakemake: Run, 
 
 def test_the_table_of_ssv2_is_one_of_that_data_set(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
     other = tmp_path / "ssv2.yaml"
-    other.write_text("dataset: {name: ssv2}\n")
+    other.write_text("dataset: {name: ssv2, layout: ssv2}\n")
     done = snakemake(tiny, "-n", "-p", cores=8, also=(other,))
     assert done.returncode == 0, done.stdout
     assert planned(done.stdout)["table_ssv2"] == 1
