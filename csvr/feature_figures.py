@@ -27,6 +27,7 @@ from csvr import cli
 from csvr.data import index
 from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
+from csvr.evaluate import readouts
 from csvr.evaluation.features import video_features
 from csvr.evaluation.networks import load_networks, require_same_data, require_same_index
 from csvr.evaluation.pretext import centre_views
@@ -40,18 +41,27 @@ NEIGHBOURS: Final = 5
 SHOWN: Final = 4
 """Frames of a clip that the mask is drawn over."""
 RIGHT, WRONG = "#0072B2", "#D55E00"
-NAMES: Final = ("f_s", "f_d", "f_i")
 MARKERS: Final = "osD^vP*X<>hp"
 
 
 class Inputs(NamedTuple):
-    """What all figures are drawn from: networks, stored features, index and groups of classes."""
+    """What all figures are drawn from.
+
+    Attributes:
+        model: Networks in evaluation mode.
+        features: Stored clips and poses.
+        table: Index of the data set.
+        groups: Names of groups, and the classes in each.
+        clips: Clips of a video that its features are means over.
+        names: The features that pretraining trains (`csvr.evaluate.readouts`).
+    """
 
     model: CSVR
     features: Features
     table: pd.DataFrame
     groups: dict[str, list[str]]
     clips: int
+    names: list[str]
 
 
 def nearest(train: Array, test: Array, count: int = NEIGHBOURS) -> NDArray[np.int64]:
@@ -115,7 +125,7 @@ def draw_retrieval(inputs: Inputs, *outputs: Path) -> None:
     values = {}
     for split, rows in (("train", part["train"]), ("test", chosen)):
         found = video_features(inputs.model.encoders, None, inputs.features, rows.video.tolist(), inputs.clips)
-        values[split] = np.concatenate([found[name].double().numpy() for name in NAMES if name in found], 1)
+        values[split] = np.concatenate([found[name].double().numpy() for name in inputs.names], 1)
     order = nearest(values["train"], values["test"])
     figure, axes = plt.subplots(
         len(chosen), order.shape[1] + 1, figsize=(1.25 * (order.shape[1] + 1) + 0.4, 1.5 * len(chosen) + 0.5),
@@ -141,7 +151,7 @@ def draw_map(inputs: Inputs, *outputs: Path) -> None:
     """f_s, f_d and f_i of all test videos: colours are groups, markers classes; without groups colours are classes."""
     test = inputs.table[inputs.table.split == "test"]
     found = video_features(inputs.model.encoders, None, inputs.features, test.video.tolist(), inputs.clips)
-    shown = [name for name in NAMES if name in found]
+    shown = inputs.names
     groups = inputs.groups or {name: [name] for name in sorted(test["class"].unique())}
     group_of = {name: group for group, members in groups.items() for name in members}
     palette = plt.get_cmap("turbo")(np.linspace(0.05, 0.95, len(groups)))
@@ -187,7 +197,7 @@ def draw_mask(inputs: Inputs, *outputs: Path) -> None:
     times = np.unique(np.linspace(0, frames - 1, SHOWN).round().astype(int))
     low, high = float(masks.min()), float(masks.max())
     figure, axes = plt.subplots(
-        len(videos), 2 * len(times), figsize=(0.95 * 2 * len(times) + 1.6, 1.05 * len(videos) + 0.7), squeeze=False,
+        len(videos), 2 * len(times), figsize=(0.85 * 2 * len(times) + 2.2, 0.86 * len(videos) + 0.4), squeeze=False,
         layout="constrained",
     )  # fmt: skip
     image: Any = None
@@ -237,7 +247,7 @@ def main() -> None:
         require_same_index(args.networks, header["data"], args.pretrained_index)
     mend = f"snakemake --cores 8 {args.networks} --forcerun pretrain"
     require(args.networks, {"code.pretrain": header["code"]}, {"code.pretrain": expected.code["pretrain"]}, mend)
-    inputs = Inputs(model, features, table, expected.groups, args.params["evaluate"]["clips"])
+    inputs = Inputs(model, features, table, expected.groups, args.params["evaluate"]["clips"], readouts(args.params))
     DRAWN[args.figure](inputs, *args.output)
 
 

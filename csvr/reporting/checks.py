@@ -70,7 +70,7 @@ def examine(
         if results is not None:
             found += [*incomplete(results), *failed(results), *outliers(results, outlier)]
             cells |= {f"{name} seed {seed}": cell for (name, seed), cell in results.cells.items()}
-    found += [*commits(cells, commit), *unusable(indexes)]
+    found += [*commits(cells, commit), *unusable(indexes), *few(expectations)]
     # The expectations share cells, and so findings.
     return sorted(dict.fromkeys(found), key=lambda finding: SEVERITIES.index(finding.severity))
 
@@ -112,8 +112,8 @@ def missing(expected: Expectation, results: Results | None, refused: set[str]) -
         for seed in expected.seeds:
             if (name, seed) not in there and (where := f"{name} seed {seed}") not in refused:
                 yield Finding(
-                    "error", "missing cell", where, f"no metrics file; run snakemake --cores 8 --keep-going, and look "
-                    f"into logs/*/{{pretrain,evaluate}}/{expected.variants[name].cell}/seed{seed}.log if it fails",
+                    "error", "missing cell", where, f"no metrics file; run snakemake --cores 8 --keep-going; if it "
+                    f"fails, its logs are logs/*/{{pretrain,evaluate}}/{expected.variants[name].cell}/seed{seed}.log",
                 )  # fmt: skip
 
 
@@ -156,10 +156,6 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, float]]:
 
 def outliers(results: Results, most: float) -> Iterator[Finding]:
     """Seeds whose top-1 over all test videos is off from the mean of the other seeds by more than `most`, a share."""
-    if len(results.expected.seeds) < FEWEST:
-        names = list(results.expected.variants)
-        yield Finding("note", "few seeds", listed(names), f"fewer than {FEWEST} seeds: no outlier can be told")
-        return
     protocols = list(dict.fromkeys(p for v in results.expected.variants.values() for p in v.every_protocol()))
     for name in results.expected.variants:
         for protocol in protocols:
@@ -174,6 +170,14 @@ def outliers(results: Results, most: float) -> Iterator[Finding]:
                         f"{protocol}, {readout_name('all')}: top-1 {100 * value:.1f} %, the other seeds' mean is "
                         f"{100 * rest:.1f} %: more than {100 * most:g} points off",
                     )  # fmt: skip
+
+
+def few(expectations: Iterable[Expectation]) -> Iterator[Finding]:
+    """Variants that are to have so few seeds that no outlier can be told."""
+    names = [name for e in expectations if len(e.seeds) < FEWEST for name in e.variants]
+    if names:
+        where = listed(list(dict.fromkeys(names)))
+        yield Finding("note", "few seeds", where, f"fewer than {FEWEST} seeds in a table: no outlier can be told")
 
 
 def commits(cells: dict[str, dict[str, Any]], commit: str | None) -> Iterator[Finding]:
@@ -196,7 +200,7 @@ def commits(cells: dict[str, dict[str, Any]], commit: str | None) -> Iterator[Fi
     made = {where: str(cell["git"]["commit"]) for where, cell in cells.items() if cell["git"].get("commit")}
     several = len(set(made.values())) > 1
     for one in dict.fromkeys(made.values()):
-        if several or one != (commit or one):
+        if one != commit and (several or commit):
             where = [name for name, other in made.items() if other == one]
             now = f"; the reports are made at {commit[:12]}" if commit else ""
             yield Finding(

@@ -110,18 +110,21 @@ def test_two_seeds_tell_no_outlier(make, expect) -> None:
     assert [(f.severity, f.what) for f in findings] == [("note", "few seeds")]
 
 
-def test_commits(make, expect) -> None:
+@pytest.mark.parametrize("commit", ["fffffff", None])
+def test_commits(make, expect, commit: str | None) -> None:
+    """Of several commits all are named but that of the reports, if it is known."""
+
     def edit(variant, seed, cell):
         cell["git"]["dirty"] = (variant, seed) == ("no_context", 1)
         if (variant, seed) == ("full", 2):
             cell["git"]["commit"] = "fffffff"
 
-    findings = found(make(edit), expect, commit="fffffff")
-    assert [(f.severity, f.what) for f in findings] == [("warning", "dirty checkout")] + [
-        ("warning", "another commit")
-    ] * 2
+    findings = found(make(edit), expect, commit=commit)
+    assert {f.severity for f in findings} == {"warning"}
+    assert [f.what for f in findings] == ["dirty checkout"] + ["another commit"] * (1 if commit else 2)
     assert findings[0].where == "no_context seed 1"
-    assert {f.where for f in findings[1:]} > {"full seed 2"}
+    assert "20 of 21 cells were made at commit 0123abcd" in findings[1].detail
+    assert not commit or "full seed 2" not in findings[1].where
 
 
 def test_results_of_an_older_commit_are_a_note(make, expect) -> None:

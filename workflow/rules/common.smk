@@ -485,14 +485,16 @@ def shown():
     items = []
     for each in workflow.rules:
         for output in each.output:
-            path, about = str(output).replace("{dataset}", TARGET["name"]), (
-                get_flag_value(output, "report") if is_flagged(output, "report") else None
-            )
-            if about and path in MADE and path != CHECKS.replace(".md", ".html"):
+            path = str(output).replace("{dataset}", TARGET["name"])
+            # What was found stands at the top of the page anyway.
+            if is_flagged(output, "report") and path in MADE and path not in formats("checks"):
+                about = get_flag_value(output, "report")
                 caption = Path(workflow.basedir, "workflow", "report", Path(str(about.caption)).name).read_text()
                 text = jinja2.Template(caption).render(snakemake=config_of)
-                title = {"file": path, "title": about.labels["what"], "category": about.category}
-                items.append(title | {"caption": " ".join(text.replace("``", "").split())})
+                title = about.labels["what"]
+                title += f" ({about.labels['kind']})" * any(item["title"] == title for item in items)
+                found = {"file": path, "title": title, "category": about.category}
+                items.append(found | {"caption": " ".join(text.replace("``", "").split())})
     return {"items": items}
 
 
