@@ -485,7 +485,8 @@ def shown():
     items = []
     for each in workflow.rules:
         for output in each.output:
-            path = str(output).replace("{dataset}", TARGET["name"])
+            # Snakemake puts the wildcard's constraint behind its name.
+            path = re.sub(r"\{dataset[^}]*\}", TARGET["name"], str(output))
             # What was found stands at the top of the page anyway.
             if is_flagged(output, "report") and path in MADE and path not in formats("checks"):
                 about = get_flag_value(output, "report")
