@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
 
 from csvr.errors import UserError
 from csvr.reporting import style
@@ -38,6 +37,8 @@ def matrices(results: Results) -> dict[str, tuple[NDArray[np.float64], int]]:
         ]
         if seeds:
             true = np.tile(results.labels, len(seeds))
+            from sklearn.metrics import confusion_matrix  # here: it takes over a second, and other reports do without
+
             shares = confusion_matrix(
                 true, np.concatenate(seeds), labels=np.arange(len(results.classes)), normalize="true"
             )
