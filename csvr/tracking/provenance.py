@@ -38,23 +38,25 @@ def collect(made: dict[str, list[str]], features: list[Path], indexes: list[Path
     """
     nodes: dict[str, Node] = {}
     stores: dict[str, dict[str, str]] = {}
+    digests = {listing.digest(index): index for index in indexes}
     for index in indexes:
-        table, index_sha256 = listing.read(index), listing.digest(index)
+        table = listing.read(index)
         nodes[str(index)] = {
             "sha256": sha256(index), "step": "index", "run": str(table["run"].iloc[0]), "from": [],
             "videos": dict(zip(table["path"].astype(str), table["sha256"].astype(str), strict=True)),
         }  # fmt: skip
-        for path in features:
-            if path.parents[1] != index.parent:
-                continue
-            header, sources = shards.header(path), [str(index)]
-            _same(path, "index_sha256", header.get("index_sha256"), index_sha256, f"extract_{path.parent.name}")
-            if "reencode" in header["params"]:
-                copies = path.parents[1] / "reencoded" / path.name
-                nodes[str(copies)] = _node(copies, "reencode", shards.header(copies), sources)
-                sources = [str(copies)]
-            nodes[str(path)] = _node(path, path.parent.name, header, sources)
-            stores.setdefault(path.parent.name, {})[str(header["run_id"])] = str(path)
+    for path in features:
+        header = shards.header(path)
+        if header.get("index_sha256") not in digests:
+            step = f"extract_{path.parent.name}"
+            _same(path, "index_sha256", header.get("index_sha256"), " or ".join(digests), step)
+        sources = [str(digests[header["index_sha256"]])]
+        if "reencode" in header["params"]:
+            copies = path.parents[1] / "reencoded" / path.name
+            nodes[str(copies)] = _node(copies, "reencode", shards.header(copies), sources)
+            sources = [str(copies)]
+        nodes[str(path)] = _node(path, path.parent.name, header, sources)
+        stores.setdefault(path.parent.name, {})[str(header["run_id"])] = str(path)
     for report, sources in made.items():
         nodes[report] = {"sha256": _sha256(Path(report)), "from": list(sources)}
         for source in map(Path, sources):

@@ -227,7 +227,7 @@ def test_provenance_refuses_features_that_results_were_not_made_of(finished: Pat
         collect(
             {str(finished / "reports/table_ablation.md"): [results]},
             [*features, poses / "0.safetensors"],
-            finished / "features/mannequin/index.csv",
+            [finished / "features/mannequin/index.csv"],
         )
 
 
@@ -274,7 +274,7 @@ def test_a_published_number_that_changes_makes_its_table_again(finished: Path, s
     finally:
         path.write_text(text)
         os.utime(path, times)
-    assert jobs == {"table_linear_probe": 1, "collect_provenance": 1}
+    assert jobs == {"table_linear_probe": 1, "collect_provenance": 1, "report_index": 1}
 
 
 def test_unchanged_code_reruns_nothing(finished: Path, snakemake: Run) -> None:
