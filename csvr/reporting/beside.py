@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from csvr.reporting.cells import overall_cell
 from csvr.reporting.formats import Cell, Table, table
 from csvr.reporting.published import DATASETS, PRETRAINING, apart
 from csvr.reporting.results import Results
@@ -31,6 +32,15 @@ def setting(results: Results, variant: str) -> list[str]:
         f"{params['clip']['frames']}x{params['clip']['crop']}",
         "RGB + poses" if params["pose_input"] else "RGB",
     ]
+
+
+def our_table(results: Results, heads: dict[str, str]) -> Table:
+    """A row a variant: its setting, and its top-1 over all test videos by the protocols that are keys of `heads`."""
+    rows = [
+        [*setting(results, name), *(overall_cell(results, name, protocol) for protocol in heads)]
+        for name in results.expected.variants
+    ]
+    return table("Ours", [*OURS, *heads.values()], rows, left=len(OURS))
 
 
 def published_tables(results: Results, rows: pd.DataFrame, metrics: dict[str, str]) -> list[tuple[Table, str]]:

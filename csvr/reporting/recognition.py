@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from csvr.reporting import page, published
-from csvr.reporting.beside import NONE, OURS, SETTING, published_tables, setting, sources_text
-from csvr.reporting.cells import overall_cell
-from csvr.reporting.formats import table
+from csvr.reporting.beside import NONE, SETTING, our_table, published_tables, sources_text
 from csvr.reporting.protocols import labels_text, percents
 from csvr.reporting.results import Results
 
@@ -29,15 +27,7 @@ def write(results: Results, output: Path, published_rows: Path) -> None:
     labelled = next(iter(results.cells.values()))["labelled"]
     for share in percents(results.expected, "finetune"):
         heads[f"finetune_{share}"] = f"top-1, {share.removesuffix('pct')} % ({labelled[share]} videos)"
-    ours = table(
-        "Ours",
-        [*OURS, *heads.values()],
-        [
-            [*setting(results, name), *(overall_cell(results, name, protocol) for protocol in heads)]
-            for name in results.expected.variants
-        ],
-        left=len(OURS),
-    )
+    ours = our_table(results, heads)
     beside = published_tables(results, rows, {"top1": "top-1"})
     about = [
         f"Encoders and a linear classifier, trained end to end with {labels_text(per_class)}; soft-max averaged over "
