@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 COLUMNS: Final = (*layouts.LISTED, "frames", "key_frames", "width", "height", "fps", "sha256", "problem")
 Action = Literal["error", "skip", "loop"]
 REPORT_SECONDS = 10.0
+FEW: Final = 100
+"""Videos that one process looks into."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ def _noting(journal: Path | None) -> Iterator[Callable[[str | None, dict[str, An
 
 
 def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
-    if workers == 1:
+    # A process takes seconds to start, in which hundreds of small videos are looked into.
+    if workers == 1 or len(paths) < FEW:
         yield from map(inspect, paths)
         return
     # Not forked: what FFmpeg's threads hold at that moment would be held in the children for ever.

@@ -403,7 +403,10 @@ def test_all_bad_videos_of_a_data_set_are_named_at_once(installation: Installati
         assert len(said) == 1 and re.search(reason, said[0].split(": ", 1)[1]), path
 
 
-def test_bad_videos_are_left_out_and_counted(installation: Installation, tmp_path: Path) -> None:
+def test_bad_videos_are_left_out_and_counted(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "FEW", 0)
     policy = index.Policy("skip", "skip", min_frames=8)
     table = index.build("folder", installation.root, installation.root, 1, policy, workers=2)
     table.assign(run="1").to_csv(tmp_path / "index.csv", index=False)
@@ -470,6 +473,7 @@ def test_extraction_names_all_changed_videos_and_keeps_the_work(tmp_path: Path) 
 
 def test_a_killed_process_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "inspect", os._exit)
+    monkeypatch.setattr(index, "FEW", 0)
     with pytest.raises(UserError, match="a process that looked into videos was killed"):
         list(index._mapped([3, 4], 2))  # type: ignore[list-item]
 

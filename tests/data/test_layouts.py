@@ -155,7 +155,7 @@ def test_policies(ucf101: tuple[Path, Path], tmp_path: Path) -> None:
     assert "g09_c01.avi: missing" in str(raised.value)
     with pytest.raises(UserError, match="1 of 6 videos"):
         index.build("ucf101", videos, splits, 1, index.Policy("skip", "error", 8))
-    table = index.build("ucf101", videos, splits, 1, index.Policy("skip", "skip", 8), workers=2)
+    table = index.build("ucf101", videos, splits, 1, index.Policy("skip", "skip", 8))
     assert table.problem.tolist()[2:4] == ["3 frames, but clip and future need 8", "missing"]
     table.assign(run="1").to_csv(tmp_path / "index.csv", index=False)
     assert len(index.read(tmp_path / "index.csv")) == 4
