@@ -108,7 +108,7 @@ CELLS = {name: cell(name) for name in [*VARIANTS, *GRID, *INTEGRATION]}
 FEATURES = ("clips", "iframes", "poses")
 TABLE = "reports/table_ablation.md"
 REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "reports/figures/training_curves.png"]
-REPORTS += [f"reports/figures/dataset_{TARGET['name']}.png", "reports/figures/predictions.png"]
+REPORTS += [f"reports/figures/dataset_{TARGET['name']}.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
 # Tables of what `evaluate` measures, and the published numbers that stand beside.
 PUBLISHED = {"table_linear_probe": "linear", "table_retrieval": "retrieval", "table_action_recognition": "finetune"}
@@ -127,14 +127,15 @@ if GENERATING:
     REPORTS += ["reports/table_generation_quality.md"]
 # A layer without mask has nothing to show.
 MASKED = effective("full")["pose_input"] and effective("full")["model"]["integration"]["mode"] in ("adain_mask", "mask")
-FIGURES = [name for name in config["figures"] if name != "examples" and (name != "mask" or MASKED)]
+FIGURES = [name for name in config["figures"] if name not in ("predictions", "examples") and (name != "mask" or MASKED)]
+PREDICTIONS = ["reports/figures/predictions.png"] if "predictions" in config["figures"] else []
 # Of re-encoded videos the I-frames are others than those of the files.
 EXAMPLES = [f"reports/videos/example_{k}.mp4" for k in (1, 2) if "examples" in config["figures"]]
 EXAMPLES = EXAMPLES if TARGET["iframes"] == "native" else []
 REPORTS += [f"reports/figures/{name}.png" for name in FIGURES]
 CHECKS = "reports/checks.md"
 PAGE = "reports/index.html"
-REPORTS += [*EXAMPLES, CHECKS, PAGE]
+REPORTS += [*PREDICTIONS, *EXAMPLES, CHECKS, PAGE]
 PROVENANCE = "reports/provenance.json"
 
 
@@ -518,7 +519,7 @@ def made():
     reports |= {"reports/figures/training_curves.png": histories}
     reports |= {f"reports/figures/dataset_{TARGET['name']}.png": [INDEX]}
     reports |= {"reports/metrics.json": metrics + histories + quality}
-    reports |= {"reports/figures/predictions.png": cells("networks.safetensors", [DRAWN], config["seeds"][:1])}
+    reports |= {path: cells("networks.safetensors", [DRAWN], config["seeds"][:1]) for path in PREDICTIONS}
     # From parameters alone.
     reports |= {path: [] for path in formats("table_models")}
     reports |= {path: metrics + quality for path in formats("table_pose_quality")}
