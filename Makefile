@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow lint params drawings lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-experiments lint params drawings lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,15 +28,19 @@ reproduce: env  ## everything from raw videos to the ablation table
 	@echo "About 30 minutes on two cores; what is there already is not made again. Logs: logs/, runs: python -m csvr.runs"
 	$(RUN) snakemake --cores $(CORES) $(TABLE)
 
-# Side by side: the workflow's tests wait for jobs of one core most of the time.
+# Side by side: the tests of the workflow and of experiments wait most of the time.
 test: env  ## the test suite
-	$(MAKE) --no-print-directory --output-sync --jobs 2 --keep-going test-modules test-workflow
+	$(MAKE) --no-print-directory --output-sync --jobs 3 --keep-going \
+		test-modules test-workflow test-experiments
 
 test-modules: env
 	$(RUN) pytest -q --ignore tests/workflow
 
 test-workflow: env
-	$(RUN) pytest -q tests/workflow
+	$(RUN) pytest -q tests/workflow --ignore tests/workflow/test_dvc.py --ignore tests/workflow/test_sharing.py
+
+test-experiments: env
+	$(RUN) pytest -q tests/workflow/test_dvc.py tests/workflow/test_sharing.py
 
 lint: env  ## style and types of Python and Snakemake files
 	$(BIN)/ruff check .
