@@ -21,6 +21,9 @@ report: "workflow/report/workflow.rst"
 
 # First, since it checks the parameters.
 include: "workflow/rules/common.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/variants.smk"
+include: "workflow/rules/reports.smk"
 
 
 # In this file, since a Snakefile that only includes others has no default target.
@@ -36,6 +39,8 @@ include: "workflow/rules/extraction.smk"
 include: "workflow/rules/pose_estimator.smk"
 include: "workflow/rules/pretraining.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/reporting.smk"
 
 
