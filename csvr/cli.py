@@ -86,8 +86,8 @@ def parameters(text: str) -> dict[str, Any]:
     return value
 
 
-def settings(params: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
-    """Parameters that a command needs, none missing, none more; null stays None, whole numbers may be for fractions.
+def settings(params: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """Parameters that a command needs, none missing, none more, each of one of its types.
 
     Raises:
         UserError: Names the key that is missing, unknown or of another type.
@@ -95,9 +95,8 @@ def settings(params: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, 
     if wrong := sorted(types.keys() ^ params.keys()):
         raise UserError(f"--params: missing or unknown: {', '.join(wrong)}; it takes {', '.join(types)}")
     for key, value in params.items():
-        kinds = (int, float) if types[key] is float else (types[key],)
-        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
-            raise UserError(f"--params: {key} = {value!r} is no {types[key].__name__}")
+        if not isinstance(value, types[key]) or isinstance(value, bool):
+            raise UserError(f"--params: {key} = {value!r} is no {' or '.join(kind.__name__ for kind in types[key])}")
     return dict(params)
 
 

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from numpy.typing import NDArray
 
 from csvr import cli
-from csvr.data.clips import packed, read_video
+from csvr.data.clips import STORAGES, packed, read_video
 from csvr.data.extraction import Video, extract_shard
+from csvr.errors import UserError
 
 
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
     args = cli.shard_parser(__doc__).parse_args()
-    settings = cli.settings(args.params, {"short_side": int, "aspect": float, "storage": str, "quality": int})
+    kinds = {"short_side": (int,), "aspect": (int, float, NoneType), "storage": (str,), "quality": (int,)}
+    settings = cli.settings(args.params, kinds)
+    if settings["storage"] not in STORAGES:
+        raise UserError(f"--params: storage = {settings['storage']}: there is {', '.join(STORAGES)}")
 
     def extract(video: Video, path: Path) -> Mapping[str, NDArray[Any]]:
         images = read_video(path, settings["short_side"], settings["aspect"])

@@ -25,7 +25,7 @@ from csvr.data.batches import ClipShape, Features
 from csvr.data.leaks import require_apart, require_split
 from csvr.evaluation.features import NO_POSE, untrained_integration, video_features
 from csvr.evaluation.finetune import finetuned_classes
-from csvr.evaluation.networks import load_networks, require_same_data, require_same_index
+from csvr.evaluation.networks import load_networks, require_pretrained_on
 from csvr.evaluation.pretext import pretext_quality
 from csvr.evaluation.probe import percent, probe, share_counts
 from csvr.evaluation.retrieval import first_hit
@@ -157,10 +157,8 @@ def main() -> None:
     pose_frames = len(features.keypoints(table.video[0], 0))
     model, header = load_networks(args.networks, args.params, pose_frames)
     there = features.provenance(args.index)
-    if args.pretrained_index in (None, args.index):
-        require_same_data(args.networks, header["data"], there)
-    else:
-        require_same_index(args.networks, header["data"], args.pretrained_index)
+    require_pretrained_on(args.networks, header["data"], there, args.index, args.pretrained_index)
+    if args.pretrained_index not in (None, args.index):
         pretrained = index.read(args.pretrained_index)
         require_apart(pretrained[pretrained.split == "train"], table[table.split == "test"], names=False)
     test = table[table.split == "test"]

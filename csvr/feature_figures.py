@@ -20,7 +20,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
-from sklearn.metrics.pairwise import cosine_similarity
 from torch import Tensor
 
 from csvr import cli
@@ -29,8 +28,9 @@ from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
 from csvr.evaluate import readouts
 from csvr.evaluation.features import video_features
-from csvr.evaluation.networks import load_networks, require_same_data, require_same_index
+from csvr.evaluation.networks import load_networks, require_pretrained_on
 from csvr.evaluation.pretext import centre_views
+from csvr.evaluation.retrieval import ranked
 from csvr.predictions import examples
 from csvr.pretrain.model import CSVR
 from csvr.reporting import style
@@ -62,18 +62,6 @@ class Inputs(NamedTuple):
     groups: dict[str, list[str]]
     clips: int
     names: list[str]
-
-
-def nearest(train: Array, test: Array, count: int = NEIGHBOURS) -> NDArray[np.int64]:
-    """The nearest training videos of each test video, as `csvr.evaluation.retrieval` ranks them: (M, count).
-
-    Args:
-        train: The gallery, (N, D).
-        test: The queries, (M, D).
-        count: How many; all if there are fewer.
-    """
-    mean = train.mean(0)
-    return np.argsort(-cosine_similarity(test - mean, train - mean), axis=1, kind="stable")[:, :count]
 
 
 def flat(values: Array, seed: int = 0) -> Array:
@@ -126,15 +114,15 @@ def draw_retrieval(inputs: Inputs, *outputs: Path) -> None:
     for split, rows in (("train", part["train"]), ("test", chosen)):
         found = video_features(inputs.model.encoders, None, inputs.features, rows.video.tolist(), inputs.clips)
         values[split] = np.concatenate([found[name].double().numpy() for name in inputs.names], 1)
-    order = nearest(values["train"], values["test"])
+    order = ranked(values["train"], values["test"])[:, :NEIGHBOURS]
     figure, axes = plt.subplots(
         len(chosen), order.shape[1] + 1, figsize=(1.25 * (order.shape[1] + 1) + 0.4, 1.5 * len(chosen) + 0.5),
         squeeze=False, layout="constrained",
     )  # fmt: skip
-    for row, (query, ranked) in enumerate(zip(chosen.itertuples(), order, strict=True)):
+    for row, (query, nearest) in enumerate(zip(chosen.itertuples(), order, strict=True)):
         framed(axes[row, 0], picture(inputs.features, str(query.video)), "black")
         axes[row, 0].set_xlabel(query[chosen.columns.get_loc("class") + 1], fontsize=7)
-        for axis, k in zip(axes[row, 1:], ranked, strict=True):
+        for axis, k in zip(axes[row, 1:], nearest, strict=True):
             right = part["train"].label[k] == query.label
             framed(axis, picture(inputs.features, part["train"].video[k]), RIGHT if right else WRONG)
             axis.set_xlabel(("✓ " if right else "✗ ") + part["train"]["class"][k], fontsize=7)
@@ -241,10 +229,8 @@ def main() -> None:
     features = Features(args.clips, args.poses, [], ClipShape(**args.params["clip"]))
     table = index.read(args.index)
     model, header = load_networks(args.networks, args.params, len(features.keypoints(table.video[0], 0)))
-    if args.pretrained_index in (None, args.index):
-        require_same_data(args.networks, header["data"], features.provenance(args.index))
-    else:
-        require_same_index(args.networks, header["data"], args.pretrained_index)
+    present = features.provenance(args.index)
+    require_pretrained_on(args.networks, header["data"], present, args.index, args.pretrained_index)
     mend = f"snakemake --cores 8 {args.networks} --forcerun pretrain"
     require(args.networks, {"code.pretrain": header["code"]}, {"code.pretrain": expected.code["pretrain"]}, mend)
     inputs = Inputs(model, features, table, expected.groups, args.params["evaluate"]["clips"], readouts(args.params))

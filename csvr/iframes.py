@@ -8,6 +8,7 @@ Parameters: short_side (pixels), aspect (width by height, null keeps the video's
 from __future__ import annotations
 
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from csvr.data.iframes import read_iframes
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
     args = cli.shard_parser(__doc__).parse_args()
-    settings = cli.settings(args.params, {"short_side": int, "aspect": float})
+    settings = cli.settings(args.params, {"short_side": (int,), "aspect": (int, float, NoneType)})
 
     def extract(video: Video, path: Path) -> dict[str, NDArray[Any]]:
         found = read_iframes(path, settings["short_side"], settings["aspect"], video.frames)

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from csvr.data.batches import ClipShape
 from csvr.errors import UserError
-from csvr.evaluation.retrieval import first_hit
-from csvr.feature_figures import DRAWN, Inputs, flat, nearest, over_frames, picture
+from csvr.evaluation.retrieval import first_hit, ranked
+from csvr.feature_figures import DRAWN, Inputs, flat, over_frames, picture
 from csvr.pretrain.model import CSVR
 
 TABLE = pd.DataFrame(
@@ -50,12 +50,12 @@ class Stored:
 def test_neighbours_are_those_of_retrieval() -> None:
     train = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     test = np.array([[2.0, 0.5], [-0.1, -3.0]])
-    order = nearest(train, test, 3)
+    order = ranked(train, test)[:, :3]
     assert order.tolist() == [[0, 1, 3], [3, 2, 0]]
     rng = np.random.default_rng(0)
     train, test, labels = rng.normal(size=(30, 5)), rng.normal(size=(9, 5)), np.arange(30) % 3
     ranks = first_hit(train, labels, test, np.arange(9) % 3)
-    hits = labels[nearest(train, test, 30)] == (np.arange(9) % 3)[:, None]
+    hits = labels[ranked(train, test)[:, :30]] == (np.arange(9) % 3)[:, None]
     assert ranks.tolist() == (hits.argmax(1) + 1).tolist()
 
 

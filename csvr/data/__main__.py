@@ -17,7 +17,7 @@ from rich.table import Table
 
 from csvr import cli
 from csvr.data import index
-from csvr.data.layouts import LAYOUTS, Layout, read
+from csvr.data.layouts import LAYOUTS, Layout, read, video_files
 from csvr.files import write_text
 
 NATIVE_GAP = 64
@@ -75,10 +75,11 @@ def advice(table: pd.DataFrame) -> str:
     )
 
 
-def counts(table: pd.DataFrame, layout: Layout, split: int) -> list[tuple[str, int, int | None]]:
+def counts(table: pd.DataFrame, layout: Layout, split: int, files: int) -> list[tuple[str, int, int | None]]:
     """What is counted, the number here and the published one (None: there is none)."""
     published = (layout.listed or {}).get(split, {})
-    rows: list[tuple[str, int, int | None]] = [("classes", table["class"].nunique(), layout.classes or None)]
+    rows: list[tuple[str, int, int | None]] = [("video files", files, layout.files or None)]
+    rows += [("classes", table["class"].nunique(), layout.classes or None)]
     rows += [
         (f"{part} videos listed", int((table.split == part).sum()), published.get(part)) for part in ("train", "test")
     ]
@@ -107,7 +108,7 @@ def main() -> None:
     console = Console()
     summary = Table("", "here", "published", title=f"{args.dataset}, split {args.split}")
     different = False
-    for name, here, published in counts(table, layout, args.split):
+    for name, here, published in counts(table, layout, args.split, len(video_files(videos))):
         different |= published not in (None, here)
         summary.add_row(name, f"{here:,}", "-" if published is None else f"{published:,}" + " !" * (published != here))
     usable = len(table) - wrong.path.nunique()

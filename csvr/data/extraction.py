@@ -163,7 +163,8 @@ def indexed(
     Raises:
         UserError: The index or the re-encoded videos can't be read, or don't belong together.
     """
-    table = shard_rows(index.read(source), shard)
+    listed = index.read(source)
+    table = shard_rows(listed, shard)
     rate = table.fps.where(table.fps > 0, 25.0)
     videos = [
         Video(name, Path(path), frames, frames / fps, checksum)
@@ -171,7 +172,7 @@ def indexed(
             table.video, table.path, table.frames, rate, table.sha256, strict=True
         )
     ]
-    made: dict[str, Any] = {"index_sha256": index.digest(source), "params": {}}
+    made: dict[str, Any] = {"index_sha256": index.content(listed), "params": {}}
     if reencoded is None:
         yield videos, _unchanged, made
         return

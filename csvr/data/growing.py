@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from csvr.data.journal import Journal
 from csvr.errors import UserError
 from csvr.files import params_sha256
 
@@ -41,12 +42,12 @@ class GrowingShard:
 
     def __init__(self, path: Path, identity: Any) -> None:
         self.path, self._identity = path, params_sha256(identity)
-        self._part, self._journal = (path.with_name(f"{path.name}.{end}") for end in ("part", "journal"))
+        self._part = path.with_name(f"{path.name}.part")
         self.notes: dict[str, Any] = {}
         """By video what `add` was told of it, in order; those of an earlier process too."""
         self._arrays: dict[str, tuple[str, list[int], int]] = {}
         self._end = 0
-        self._waiting: list[str] = []
+        self._waiting: list[Any] = []
         self._flushed = time.monotonic()
 
     def __enter__(self) -> GrowingShard:
@@ -81,7 +82,7 @@ class GrowingShard:
             entries[name] = (DTYPES[whole.dtype.str], list(whole.shape), self._end)
             self._end += self._data.write(whole.tobytes() if whole.ndim == 0 else whole.data)
         self._remember(video, entries, note)
-        self._waiting.append(json.dumps([video, entries, note]))
+        self._waiting.append([video, entries, note])
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
@@ -115,7 +116,7 @@ class GrowingShard:
         finally:
             part.unlink(missing_ok=True)
         self._data.close()
-        for left in (self._part, self._journal):
+        for left in (self._part, self._journal.path):
             left.unlink(missing_ok=True)
         return self.path.stat().st_size
 
@@ -125,18 +126,9 @@ class GrowingShard:
 
     def _take_over(self) -> None:
         """What an earlier process finished; nothing if it made another shard."""
-        try:
-            lines = self._journal.read_text().split("\n")[:-1]  # the last one is empty, or torn
-        except OSError:
-            lines = []
-        if not lines or lines[0] != self._identity:
-            self._data.truncate(0)
-            self._data.seek(0)
-            self._journal.write_text(f"{self._identity}\n")
-            return
+        self._journal = Journal(self.path.with_name(f"{self.path.name}.journal"), self._identity)
         size, end, kept = self._data.seek(0, os.SEEK_END), 0, 0
-        for line in lines[1:]:
-            video, entries, note = json.loads(line)
+        for video, entries, note in self._journal.entries:
             ends = [start + _bytes(dtype, shape) for dtype, shape, start in entries.values()]
             if max(ends, default=end) > size:
                 break
@@ -145,7 +137,7 @@ class GrowingShard:
         self._end = end
         self._data.truncate(end)
         self._data.seek(end)
-        self._journal.write_text("".join(f"{line}\n" for line in lines[: kept + 1]))
+        self._journal.begin(self._journal.entries[:kept])
 
     def _copy(self, start: int, count: int, target: BinaryIO) -> None:
         """Copy some bytes of the arrays, piece by piece."""
@@ -161,8 +153,7 @@ class GrowingShard:
         if self._waiting:
             self._data.flush()
             os.fsync(self._data.fileno())
-            with self._journal.open("a") as file:
-                file.write("".join(f"{line}\n" for line in self._waiting))
+            self._journal.append(*self._waiting)
             self._waiting = []
         self._flushed = time.monotonic()
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from csvr.data import layouts, video
+from csvr.data.journal import Journal
 from csvr.errors import UserError
 from csvr.files import sha256
 from csvr.tracking.sources import code_hash
@@ -108,22 +107,26 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
             for again.
     """
     states = [_state(path) for path in table.path]
-    known = _noted(journal)
-    todo = [k for k, state in enumerate(states) if state is None or state not in known]
-    if len(todo) < len(states):
-        log.info("looked into %d of %d videos before", len(states) - len(todo), len(states))
-    rows: dict[int, dict[str, Any]] = {k: known[state] for k, state in enumerate(states) if state in known}
+    notes = Journal(journal, code_hash("index")) if journal else None
+    known: dict[str | None, dict[str, Any]] = dict(notes.entries) if notes else {}
+    if notes:
+        notes.begin(known.items())
+    rows = {k: known[state] for k, state in enumerate(states) if state in known}
+    todo = [k for k in range(len(states)) if k not in rows]
+    if rows:
+        log.info("looked into %d of %d videos before", len(rows), len(states))
     began = said = time.monotonic()
-    with _noting(journal) as note:
-        for done, (k, row) in enumerate(
-            zip(todo, _mapped([Path(table.path.iloc[k]) for k in todo], workers), strict=True), start=1
-        ):
-            rows[k] = row
-            note(states[k], row)
-            if time.monotonic() - said > REPORT_SECONDS or done == len(todo):
-                said = time.monotonic()
-                left = (len(todo) - done) * (said - began) / done / 60
-                log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left)
+    for done, (k, row) in enumerate(
+        zip(todo, _mapped([Path(table.path.iloc[k]) for k in todo], workers), strict=True), start=1
+    ):
+        rows[k] = row
+        state = states[k]
+        if notes and state is not None and video.printable(state) == state:
+            notes.append([state, row])
+        if time.monotonic() - said > REPORT_SECONDS or done == len(todo):
+            said = time.monotonic()
+            left = (len(todo) - done) * (said - began) / done / 60
+            log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left)
     ordered = pd.DataFrame([rows[k] for k in range(len(states))])
     found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[list(COLUMNS)]
     for column in ("video", "path"):
@@ -138,37 +141,6 @@ def _state(path: str) -> str | None:
     except OSError:
         return None
     return f"{path} {found.st_size} {found.st_mtime_ns}"
-
-
-def _noted(journal: Path | None) -> dict[str | None, dict[str, Any]]:
-    """What a journal says, by `_state`; nothing if other code wrote it."""
-    try:
-        lines = journal.read_text().split("\n")[:-1] if journal else []  # the last one is empty, or torn
-    except OSError:
-        lines = []
-    if not lines or lines[0] != code_hash("index"):
-        return {}
-    return dict(map(json.loads, lines[1:]))
-
-
-@contextmanager
-def _noting(journal: Path | None) -> Iterator[Callable[[str | None, dict[str, Any]], None]]:
-    """A function that appends to the journal; it begins anew if other code wrote it, or its last line is torn."""
-    if journal is None:
-        yield lambda state, row: None
-        return
-    known = _noted(journal)
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.open("w") as file:
-        file.write("".join(f"{line}\n" for line in (code_hash("index"), *map(json.dumps, known.items()))))
-        file.flush()
-
-        def note(state: str | None, row: dict[str, Any]) -> None:
-            if state is not None and video.printable(state) == state:
-                file.write(f"{json.dumps([state, row])}\n")
-                file.flush()
-
-        yield note
 
 
 def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
@@ -251,4 +223,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 def digest(path: Path) -> str:
     """SHA-256 of what an index says of its usable videos, checksums included; the same whichever run wrote it."""
-    return hashlib.sha256(read(path).drop(columns="run").to_csv(index=False).encode()).hexdigest()
+    return content(read(path))
+
+
+def content(table: pd.DataFrame) -> str:
+    """`digest`, of a table of `read`."""
+    return hashlib.sha256(table.drop(columns="run").to_csv(index=False).encode()).hexdigest()

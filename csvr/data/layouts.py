@@ -20,25 +20,21 @@ such lines are shown at once. Lists are UTF-8, with any line ends, with or witho
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
+from csvr.data import lists
 from csvr.errors import UserError
 
 LISTED: Final = ("video", "path", "class", "label", "split")
 SUFFIXES: Final = frozenset({".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"})
-SHOWN: Final = 20
-"""So many wrong entries of lists are shown at once."""
 Reader = Callable[[Path, Path, int], pd.DataFrame]
 """(videos, splits, number of the official split from 1) → table."""
 
@@ -64,7 +60,7 @@ def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     classes = splits / "classInd.txt"
     wrong: list[str] = []
     labels: dict[str, int] = {}
-    for where, line in _lines(classes):
+    for where, line in lists.lines(classes):
         named = re.fullmatch(r"(\d+)\s+(\S.*)", line)
         if named is None:
             wrong.append(f"{where}: {line!r} is not like '1 ApplyEyeMakeup'")
@@ -72,12 +68,12 @@ def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
             wrong.append(f"{where}: class {line!r}: its name or its number is there already")
         else:
             labels[named[2]] = int(named[1]) - 1
-    _refuse(wrong)
+    lists.refuse(wrong)
     spelling = {name.lower(): name for name in labels}
     there = _Folder(videos)
     rows = []
     for part in ("train", "test"):
-        for where, line in _lines(splits / f"{part}list{split:02d}.txt"):
+        for where, line in lists.lines(splits / f"{part}list{split:02d}.txt"):
             pair = re.fullmatch(r"(.*\S)\s+(\d+)", line)
             entry, number = (pair[1], pair[2]) if pair else (line, "")
             name = spelling.get(entry.split("/")[0].lower())
@@ -106,7 +102,7 @@ def read_hmdb51(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     rows, wrong = [], []
     for label, file in enumerate(files):
         name = file.name.removesuffix(ending)
-        for where, line in _lines(file):
+        for where, line in lists.lines(file):
             entry, _, number = line.rpartition(" ")
             entry = entry.strip()
             if not entry or number not in ("0", "1", "2"):
@@ -126,14 +122,14 @@ def read_ssv2(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     _only_split(split, "ssv2")
     file = _either(splits, _ssv2_names("labels"))
     try:
-        labels = {str(name): int(number) for name, number in _json(file, dict).items()}
+        labels = {str(name): int(number) for name, number in lists.tree(file, dict).items()}
     except (TypeError, ValueError) as error:
         raise UserError(f"{file}: a class has no number ({error})") from error
     there = _Folder(videos)
     rows, wrong = [], []
     for part, listed in (("train", "train"), ("test", "validation")):
         file = _either(splits, _ssv2_names(listed))
-        for k, entry in enumerate(_json(file, list), start=1):
+        for k, entry in enumerate(lists.tree(file, list), start=1):
             try:
                 video, name = str(entry["id"]), re.sub(r"[\[\]]", "", entry["template"])
                 row = Listed(video, there.find(f"{video}.webm"), name, labels[name], part, f"{file}: entry {k}")
@@ -154,7 +150,7 @@ def read_kinetics(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     there = _Folder(videos)
     rows, wrong = [], []
     for part, names in (("train", ("train.csv",)), ("test", ("validate.csv", "val.csv", "validation.csv"))):
-        for where, row in _csv(_either(splits, names), ("label", "youtube_id", "time_start", "time_end")):
+        for where, row in lists.rows(_either(splits, names), ("label", "youtube_id", "time_start", "time_end")):
             try:
                 start, end = (int(float(row[key])) for key in ("time_start", "time_end"))
             except (OverflowError, ValueError):
@@ -176,7 +172,7 @@ def read_folder(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     wrong: list[str] = []
     if file.exists():
         entries = []
-        for where, row in _csv(file, ("path", "split")):
+        for where, row in lists.rows(file, ("path", "split")):
             if row["split"] not in ("train", "test") or "/" not in row["path"]:
                 wrong.append(f"{where}: {row['path']!r}: path must be <class>/<file>, split train or test")
             else:
@@ -188,7 +184,7 @@ def read_folder(videos: Path, splits: Path, split: int) -> pd.DataFrame:
         entries = [
             (path, str(path.relative_to(videos / part)), part, str(path))
             for part in ("train", "test")
-            for path in _videos(videos / part)
+            for path in video_files(videos / part)
             if path.parent != videos / part
         ]
     # Class folders may hold files of the same name, so the class is part of it.
@@ -209,7 +205,6 @@ class Layout:
         classes: Number of classes, 0 if any.
         listed: Videos in its lists by split number and part, as published.
         files: Videos in its archive, 0 if any.
-        complete: Whether each listed video is in the archive (copies of Kinetics never have them all).
     """
 
     read: Reader
@@ -218,7 +213,6 @@ class Layout:
     classes: int = 0
     listed: dict[int, dict[str, int]] | None = None
     files: int = 0
-    complete: bool = True
 
 
 LAYOUTS: Final = {
@@ -234,7 +228,7 @@ LAYOUTS: Final = {
     "ssv2": Layout(
         read_ssv2, "20bn-something-something-v2", "labels", 174, {1: {"train": 168913, "test": 24777}}, 220847
     ),
-    "kinetics": Layout(read_kinetics, "videos", "lists", 400, None, 0, complete=False),
+    "kinetics": Layout(read_kinetics, "videos", "lists", 400),
     "folder": Layout(read_folder, ".", "."),
 }  # fmt: skip
 """By name, as in `dataset.layout`."""
@@ -285,7 +279,7 @@ class _Folder:
         """All videos, once, by lower-case path below the root; Kinetics' ids on the way."""
         if self._paths is None:
             self._paths = {}
-            for path in _videos(self.root):
+            for path in video_files(self.root):
                 self._paths.setdefault(str(path.relative_to(self.root)).lower(), path)
                 name = re.fullmatch(r"(.{11})(?:_(\d+)_\d+)?", path.stem)
                 if name:
@@ -293,7 +287,7 @@ class _Folder:
         return self._paths
 
 
-def _videos(folder: Path) -> list[Path]:
+def video_files(folder: Path) -> list[Path]:
     """Everything named like a video below a folder, links to folders followed.
 
     Raises:
@@ -331,64 +325,15 @@ def _table(rows: list[Listed], splits: Path, wrong: list[str]) -> pd.DataFrame:
         if other is not row:
             reason = "listed more than once" if row.part == other.part else "listed for training and for testing"
             wrong.append(f"{row.where}: {row.video}: {reason}, see {other.where}")
-    _refuse(wrong)
+    lists.refuse(wrong)
     if not rows:
         raise UserError(f"{splits}: the lists name no video")
     return pd.DataFrame([(r.video, str(r.path), r.name, r.label, r.part) for r in rows], columns=list(LISTED))
 
 
-def _refuse(wrong: list[str]) -> None:
-    """Raise a UserError that shows the first lines with something wrong, if there are any."""
-    if len(wrong) == 1:
-        raise UserError(wrong[0])
-    if wrong:
-        more = f"\n  and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise UserError(f"{len(wrong)} entries of the lists are wrong:\n  " + "\n  ".join(wrong[:SHOWN]) + more)
-
-
 def _only_split(split: int, layout: str) -> None:
     if split != 1:
         raise UserError(f"dataset.split = {split}: {layout} has one split, 1")
-
-
-def _text(file: Path) -> str:
-    """The text of a list in UTF-8, with or without a byte order mark, with any line ends."""
-    try:
-        content = file.read_bytes()
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except OSError as error:
-        raise UserError(f"{file}: can't be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UserError(f"{file}: line {line} can't be read: it is not UTF-8; save the list as UTF-8") from error
-
-
-def _lines(file: Path) -> list[tuple[str, str]]:
-    """Where each line is that is not empty, and the line without the blanks around it."""
-    lines = enumerate(_text(file).split("\n"), start=1)
-    return [(f"{file}: line {k}", line.strip()) for k, line in lines if line.strip()]
-
-
-def _csv(file: Path, columns: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
-    """Where each row is, and its values by column; a short row has "" in the columns that it lacks."""
-    reader = csv.DictReader(io.StringIO(_text(file)), restval="")
-    try:
-        rows = [(f"{file}: line {reader.line_num}", row) for row in reader]
-    except csv.Error as error:
-        raise UserError(f"{file}: line {reader.line_num} is no CSV ({error})") from error
-    if not set(columns) <= set(reader.fieldnames or ()):
-        raise UserError(f"{file}: needs columns {', '.join(columns)}")
-    return rows
-
-
-def _json(file: Path, kind: type) -> Any:
-    try:
-        found = json.loads(_text(file))
-    except ValueError as error:
-        raise UserError(f"{file}: no readable JSON ({error})") from error
-    if not isinstance(found, kind):
-        raise UserError(f"{file}: holds no {kind.__name__}")
-    return found
 
 
 def _ssv2_names(part: str) -> tuple[str, str]:

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from csvr.data import shards
-from csvr.data.video import frames, to_rgb, upright_size
+from csvr.data.video import frames, rate, to_rgb, upright_size
 from csvr.errors import UserError
 
 CODECS: Final = ("mpeg4", "libx264")
@@ -67,13 +66,12 @@ def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
     Raises:
         UserError: As `video.frames`.
     """
-    target, reformatter, count = io.BytesIO(), VideoReformatter(), 0
-    rate = _rate(path)
+    target, reformatter, fps = io.BytesIO(), VideoReformatter(), rate(path)
     with av.open(target, "w", format="matroska", options={"fflags": "+bitexact"}) as container:
         stream: Any = None
-        for count, frame in enumerate(frames(path), start=1):
+        for number, frame in enumerate(frames(path)):
             if stream is None:
-                stream = container.add_stream(settings.codec, rate=rate)
+                stream = container.add_stream(settings.codec, rate=fps)
                 stream.width, stream.height = _size(*upright_size(frame), settings.short_side)
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.gop_size, stream.codec_context.max_b_frames = settings.gop, 0
@@ -87,7 +85,7 @@ def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
                 image = av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
             # Else the encoder would take over where the original has its I-frames.
             image.pict_type = 0
-            image.pts, image.time_base = count - 1, 1 / rate
+            image.pts, image.time_base = number, 1 / fps
             container.mux(stream.encode(image))
         container.mux(stream.encode())
     return np.frombuffer(target.getvalue(), np.uint8)
@@ -127,17 +125,6 @@ class Reencoded:
         path = self._folder / "video.mkv"
         path.write_bytes(self._store[video].tobytes())
         return path
-
-
-def _rate(path: Path) -> Fraction:
-    """Frames a second as the file says, else 25."""
-    try:
-        with av.open(str(path)) as container:
-            found = container.streams.video[0].average_rate
-    except (av.FFmpegError, OSError, IndexError) as error:
-        raise UserError(f"{path}: can't be decoded ({error})") from error
-    # Encoders of MPEG-4 know no finer clock than 1/65535 s.
-    return Fraction(found).limit_denominator(1001) if found else Fraction(25)
 
 
 def _size(width: int, height: int, short_side: int | None) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -117,6 +118,18 @@ def _check_size(path: Path, size: tuple[int, int], last: tuple[int, int], count:
         raise UserError(
             f"{path}: unreadable ({text} pixels: each side needs {MIN_SIDE}, and at most {MAX_ASPECT} times the other)"
         )
+
+
+def rate(path: Path) -> Fraction:
+    """Frames a second as the file says, fit for an encoder's clock; 25 if it says nothing.
+
+    Raises:
+        UserError: As `opened`.
+    """
+    with opened(path) as (_, stream):
+        found = stream.average_rate
+    # MPEG-4 knows no finer clock than 1/65535 s.
+    return Fraction(found).limit_denominator(1001) if found else Fraction(25)
 
 
 @contextmanager

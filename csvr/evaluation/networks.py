@@ -37,24 +37,6 @@ def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple
     return model.eval(), header
 
 
-def require_same_index(path: Path, pretrained: dict[str, Any], index: Path) -> None:
-    """Refuse networks that were pretrained on another state of their data set than the one that is there.
-
-    Args:
-        path: Their file, to be named.
-        pretrained: `data` of its header.
-        index: Index of that data set as it is now.
-
-    Raises:
-        UserError: Names both checksums, and the command that mends it.
-    """
-    if pretrained.get("index_sha256") != (now := digest(index)):
-        raise UserError(
-            f"{path}: pretrained on data with index_sha256 = {pretrained.get('index_sha256')}, but that of {index} is "
-            f"{now}; run snakemake --cores 8 {path} --forcerun pretrain"
-        )
-
-
 def require_same_data(path: Path, pretrained: dict[str, Any], present: dict[str, Any]) -> None:
     """Refuse networks that were pretrained on other clips, poses or videos than those to be used with them.
 
@@ -72,3 +54,27 @@ def require_same_data(path: Path, pretrained: dict[str, Any], present: dict[str,
                 f"{path}: pretrained on data with {key} = {pretrained.get(key)}, but {present[key]} is there now; "
                 f"run snakemake --cores 8 {path} --forcerun pretrain"
             )
+
+
+def require_pretrained_on(
+    path: Path, pretrained: dict[str, Any], present: dict[str, Any], index: Path, pretrained_index: Path | None
+) -> None:
+    """Refuse networks that were pretrained on another state of their data set than the one that is there.
+
+    Args:
+        path: Their file, to be named.
+        pretrained: `data` of its header.
+        present: `Features.provenance` of what they are to be used with.
+        index: Index of that.
+        pretrained_index: Index of the data set of pretraining; None if it is the same.
+
+    Raises:
+        UserError: Names what differs, and the command that mends it.
+    """
+    if pretrained_index in (None, index):
+        require_same_data(path, pretrained, present)
+    elif pretrained.get("index_sha256") != (now := digest(pretrained_index)):
+        raise UserError(
+            f"{path}: pretrained on data with index_sha256 = {pretrained.get('index_sha256')}, but that of "
+            f"{pretrained_index} is {now}; run snakemake --cores 8 {path} --forcerun pretrain"
+        )

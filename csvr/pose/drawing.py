@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from csvr.data.video import frames, is_iframe, to_rgb, upright_size
+from csvr.data.video import frames, is_iframe, rate, to_rgb, upright_size
 from csvr.pose.detector import Detector, load
 from csvr.pose.extract import Settings, VideoPoses, video_poses
 from csvr.pose.skeleton import KEYPOINTS, LIMBS
@@ -38,9 +38,7 @@ def show(video: Path, settings: Settings, output: Path, device: str = "cpu") -> 
     """
     checkpoint = load(settings.checkpoint, settings.sha256)
     found = video_poses(video, Detector(checkpoint.net, settings.decoder, device), settings)
-    with av.open(str(video)) as container:
-        rate = container.streams.video[0].average_rate or Fraction(25)
-    write(output, drawn(video, found), Fraction(rate).limit_denominator(1001))
+    write(output, drawn(video, found), rate(video))
     return found
 
 
@@ -85,13 +83,13 @@ def label(image: Image, text: str, at: tuple[int, int], colour: tuple[int, int, 
         cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, ink, thick, cv2.LINE_AA)
 
 
-def write(path: Path, images: Iterator[Image], rate: Fraction) -> None:
+def write(path: Path, images: Iterator[Image], fps: Fraction) -> None:
     """Write RGB images as H.264 in MP4, which browsers play; atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-            stream: Any = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
+            stream: Any = container.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast"})
             stream.pix_fmt = "yuv420p"
             for number, image in enumerate(images):
                 if number == 0:

@@ -18,6 +18,7 @@ import csvr.reencode
 from csvr.data import shards
 from csvr.data.index import left_out, read
 from csvr.data.layouts import LAYOUTS
+from csvr.errors import UserError
 from csvr.pretrain import __main__ as pretrain
 from tests.data.installations import CLASSES, install
 
@@ -131,3 +132,18 @@ def test_real_clips_go_through(call: Any, tmp_path: Path) -> None:
     )  # fmt: skip
     stores = [shards.Shards([tmp_path / kind]) for kind in ("clips", "iframes", "poses")]
     assert all(video in store for video in read(index).video for store in stores)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"storage": "jpg"}, "storage = jpg: there is raw, jpeg"),
+        ({"short_side": None}, "short_side = None is no int"),
+        ({"quality": True}, "quality = True is no int"),
+        ({"sort_side": 1}, "missing or unknown: sort_side; it takes short_side, aspect, storage, quality"),
+    ],
+)
+def test_wrong_parameters_of_the_store_are_named(change: dict[str, Any], named: str, call: Any, tmp_path: Path) -> None:
+    params = json.dumps(FEATURES["clips"] | change)
+    with pytest.raises(UserError, match=named):
+        call(csvr.clips.main, "--index", tmp_path / "i", "--params", params, "--output", tmp_path / "o")
