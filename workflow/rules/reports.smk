@@ -147,7 +147,9 @@ def made():
     return reports
 
 
-def expectation(variants, seeds, target, steps=("pretrain", "evaluate", "pose_quality"), made_with=dict):
+def expectation(
+    variants, seeds, target, steps=("pretrain", "evaluate", "pose_quality"), made_with=dict, measured_on=TARGET
+):
     """What reports expect to find in results, and how they name it.
 
     Args:
@@ -156,6 +158,7 @@ def expectation(variants, seeds, target, steps=("pretrain", "evaluate", "pose_qu
         target: The report that `snakemake` is to be asked for.
         steps: Commands whose results the report shows.
         made_with: Of a variant's effective parameters, what its results say that they were made with.
+        measured_on: The data set.
     """
     names = {
         name: about | {"cell": CELLS[name], "params": made_with(effective(name))} for name, about in variants.items()
@@ -166,14 +169,14 @@ def expectation(variants, seeds, target, steps=("pretrain", "evaluate", "pose_qu
             "order": list(variants),
             "variants": names,
             "seeds": seeds,
-            "groups": TARGET["groups"],
-            "dataset": TARGET["name"],
+            "groups": measured_on["groups"],
+            "dataset": measured_on["name"],
             "pretrained_on": DATASET["name"],
             "command": f"snakemake --cores 8 {target}",
             "main": MAIN,
             "code": {name: code_hash(name) for name in steps},
             "features": features_made(DATASET),
-            "target": None if TARGET is DATASET else features_made(TARGET),
+            "target": None if measured_on is DATASET else features_made(measured_on),
         }
     )
 
@@ -193,7 +196,7 @@ def expectation_params(wildcards):
     if wildcards.expectation == "expected_generation":
         steps = ("pretrain", "clip_judge", "generation_quality")
         target = "reports/table_generation_quality.md"
-        return expectation(about(GENERATING), config["seeds"], target, steps, generated_params)
+        return expectation(about(GENERATING), config["seeds"], target, steps, generated_params, DATASET)
     return expectation(about(VARIANTS), config["seeds"], TABLE)
 
 
