@@ -186,7 +186,16 @@ class Detector:
         set_thresholds(thresholds)
         self._device = torch.device(device)
         self._net = net.eval().to(device=self._device, memory_format=torch.channels_last)
-        self._decoder = openpifpaf.decoder.factory(net.head_metas)
+        self._factory = openpifpaf.decoder.factory
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: what is found next does not depend on the frames before.
+
+        OpenPifPaf's decoder keeps its maps from image to image and marks what is old by a growing offset, by whose
+        rounding poses moved by up to half a pixel.
+        """
+        self._decoder = self._factory(self._net.head_metas)
 
     def __call__(self, frames: NDArray[np.uint8]) -> list[list[Person]]:
         """The people in each frame.

@@ -206,6 +206,8 @@ def extract(
     detect = Detector(checkpoint.net, settings.decoder, device)
 
     def poses(video: Video) -> tuple[Mapping[str, NDArray[Any]], tuple[int, float]]:
+        # So that neither other shards nor a killed job's second start make other poses.
+        detect.forget()
         found = video_poses(file(video), detect, settings)
         if not found.detection_rate:
             log.warning("%s", nobody(video.path, len(found.frame)))

@@ -253,3 +253,15 @@ def test_show_draws_the_skeleton_and_marks_i_frames(
     # Where people stand something is drawn, where nothing is found nothing.
     changed = np.abs(shown - plain).max(-1) > 60
     assert changed[1, 20:-30].mean() > 0.002 and changed[1].mean() < 0.2
+
+
+def test_poses_do_not_depend_on_the_videos_before(clip: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    """Bit for bit: shards of other sizes and jobs that go on after a kill see other videos first."""
+    images = np.stack([video.to_rgb(frame, frame.width, frame.height) for frame in video.frames(clip[0])])
+    video.encode(tmp_path / "b.avi", images[::-1, :, ::-1], fps=10, gop=4)
+    videos = [Video("a", clip[0]), Video("b", tmp_path / "b.avi")]
+    for name, some in (("both", videos), ("one", videos[1:])):
+        extract(some, SETTINGS, tmp_path / name, {}, {})
+    both, one = (shards.Shards([tmp_path / name])["b"] for name in ("both", "one"))
+    assert both[..., 2].any()
+    np.testing.assert_array_equal(both, one)
