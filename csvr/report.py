@@ -40,6 +40,8 @@ from csvr.tracking.checkout import git_state
 
 BESIDE = {"linear-probe": linear_probe.write, "retrieval": recall.write, "recognition": recognition.write}
 """Reports with published numbers beside ours."""
+DRAWINGS = ("per-class", "curves", "confusion")
+"""Reports that are a figure and no table."""
 
 
 def parse() -> argparse.Namespace:
@@ -53,8 +55,11 @@ def parse() -> argparse.Namespace:
         "cost", "confusion", *BESIDE,
     ):  # fmt: skip
         command = commands.add_parser(name, allow_abbrev=False)
-        count = "+" if name == "confusion" else None
-        command.add_argument("--output", type=Path, nargs=count, required=True, help="file to write")
+        drawing = name in DRAWINGS
+        command.add_argument(
+            "--output", type=Path, nargs="+" if drawing else None, required=True,
+            help="PNG, SVG and PDF files to write" if drawing else "file to write",
+        )  # fmt: skip
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
         if name != "curves":
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
@@ -63,7 +68,7 @@ def parse() -> argparse.Namespace:
         if name in BESIDE:
             command.add_argument("--published", type=Path, required=True, help="file of params/published/")
         if name in ("ablation", "sigma"):
-            command.add_argument("--figure", type=Path, required=True, help="PNG file to write")
+            command.add_argument("--figure", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
         if name in ("pose-quality", "summary"):
             command.add_argument("--quality", type=Path, help="file of csvr.pose_quality, if there are true keypoints")
         if name == "generation":
@@ -113,15 +118,15 @@ def main() -> None:
     if args.command == "generation":
         generation.write(args.quality, args.output, expected, args.index)
     elif args.command == "curves":
-        curves.draw(args.histories, args.output, expected)
+        curves.draw(args.histories, expected, *args.output)
     else:
         results: Results = load(args.metrics, expected, args.index)
         if args.command == "ablation":
             ablation.write(results, args.output)
-            ablation_figure.draw(results, args.figure)
+            ablation_figure.draw(results, *args.figure)
         elif args.command == "sigma":
             sigma.write(results, args.output)
-            sigma.draw(results, args.figure)
+            sigma.draw(results, *args.figure)
         elif args.command == "pose-quality":
             pose_quality.write(results, args.output, args.quality, args.index)
         elif args.command in BESIDE:
@@ -138,7 +143,7 @@ def main() -> None:
             quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
             summary.write(results, args.histories, quality, args.output, args.plots)
         else:
-            per_class.draw(results, args.output)
+            per_class.draw(results, *args.output)
 
 
 if __name__ == "__main__":

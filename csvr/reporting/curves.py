@@ -54,7 +54,7 @@ def read(paths: list[Path], expected: Expectation) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(paths: list[Path], output: Path, expected: Expectation) -> None:
+def draw(paths: list[Path], expected: Expectation, *outputs: Path) -> None:
     """Draw mean ± standard deviation over seeds.
 
     Raises:
@@ -88,4 +88,4 @@ def draw(paths: list[Path], output: Path, expected: Expectation) -> None:
         for k in range(len(variants))
     ]
     figure.legend(handles, variants, loc="outside upper center", ncols=min(4, len(variants)))
-    style.save(figure, output)
+    style.save(figure, *outputs)

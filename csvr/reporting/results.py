@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from csvr.data.index import digest, left_out
 from csvr.errors import UserError
 from csvr.files import params_sha256
+from csvr.reporting.groups import spelled
 
 Floats = NDArray[np.float64]
 PROTOCOLS = ("linear_few", "linear_all", "finetune", "retrieval")
@@ -226,6 +227,7 @@ def load(paths: list[Path], expected: Expectation, index: Path | None = None) ->
             f"run snakemake --cores 8 {first[0]} --forcerun {'evaluate' if where == 'target' else 'pretrain'}"
         )
     classes = first[1]["classes"]
+    expected = replace(expected, groups=spelled(expected.groups, classes))
     for group, members in expected.groups.items():
         unknown = [name for name in members if name not in classes]
         if unknown:

@@ -73,7 +73,7 @@ def write(results: Results, output: Path) -> None:
     formats.write(output, text, shown, "protocol")
 
 
-def draw(results: Results, output: Path) -> None:
+def draw(results: Results, *outputs: Path) -> None:
     """A panel a protocol, a line a σ_c over σ_p: mean over seeds ± one standard deviation; the ring is full."""
     names, mask = protocol_names(results), results.masks()[OVERALL]
     figure, axes = plt.subplots(
@@ -104,4 +104,4 @@ def draw(results: Results, output: Path) -> None:
     handles.append(Line2D([], [], ls="", marker="o", ms=10, mfc="none", mec="black"))
     labels.append("variant full")
     figure.legend(handles, labels, loc="outside upper center", ncols=max(1, len(labels)))
-    style.save(figure, output)
+    style.save(figure, *outputs)

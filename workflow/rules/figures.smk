@@ -7,12 +7,13 @@ rule figure_per_class:
         index=INDEX,
         expected=EXPECTED,
     output:
-        report(
+        figure=report(
             "reports/figures/per_class.png",
             caption="../report/per_class.rst",
             category="Ablation",
             labels={"what": "accuracy by class and feature", "kind": "figure"},
         ),
+        others=drawings("per_class")[1:],
     log:
         "logs/figure_per_class.log",
     benchmark:
@@ -39,12 +40,13 @@ rule figure_training_curves:
         networks=cells("networks.safetensors", TRAINED),
         expected=EXPECTED,
     output:
-        report(
+        figure=report(
             "reports/figures/training_curves.png",
             caption="../report/training_curves.rst",
             category="Pretraining",
             labels={"what": "loss terms over time", "kind": "figure"},
         ),
+        others=drawings("training_curves")[1:],
     log:
         "logs/figure_training_curves.log",
     benchmark:
@@ -73,12 +75,13 @@ rule figure_predictions:
         index=PRETRAINED_INDEX,
         expected=EXPECTED,
     output:
-        report(
+        figure=report(
             "reports/figures/predictions.png",
             caption="../report/predictions.rst",
             category="Pretraining",
             labels={"what": "predicted clips and poses", "kind": "figure"},
         ),
+        others=drawings("predictions")[1:],
     log:
         "logs/figure_predictions.log",
     benchmark:
@@ -183,12 +186,13 @@ rule figure_dataset:
         index="features/{dataset}/index.csv",
         folders=folders_of,
     output:
-        report(
+        figure=report(
             "reports/figures/dataset_{dataset}.png",
             caption="../report/dataset.rst",
             category="Data set",
             labels={"what": "three videos of every class", "kind": "figure"},
         ),
+        others=drawings("dataset_{dataset}")[1:],
     log:
         "logs/{dataset}/figure_dataset.log",
     benchmark:

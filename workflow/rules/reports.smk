@@ -73,7 +73,7 @@ def formats(table):
 
 def drawings(name):
     """A figure's files."""
-    return [f"reports/figures/{name}{suffix}" for suffix in (".png", ".svg")]
+    return [f"reports/figures/{name}{suffix}" for suffix in (".png", ".svg", ".pdf")]
 
 
 def checked():
@@ -122,17 +122,19 @@ def made():
     for name in EVALUATED:
         beside = [MEASURED[name].published] if MEASURED[name].published else []
         reports |= {path: metrics + beside for path in formats(f"table_{name}")}
-    reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
-    reports |= {"reports/figures/training_curves.png": histories}
-    reports |= {f"reports/figures/dataset_{TARGET['name']}.png": [INDEX]}
+    reports |= {path: metrics for name in ("table_ablation", "per_class") for path in drawings(name)}
+    reports |= {path: histories for path in drawings("training_curves")}
+    reports |= {path: [INDEX] for path in drawings(f"dataset_{TARGET['name']}")}
     reports |= {"reports/metrics.json": metrics + histories + quality}
-    reports |= {path: cells("networks.safetensors", [DRAWN], config["seeds"][:1]) for path in PREDICTIONS}
+    if PREDICTIONS:
+        networks = cells("networks.safetensors", [DRAWN], config["seeds"][:1])
+        reports |= {path: networks for path in drawings("predictions")}
     # From parameters alone.
     reports |= {path: [] for path in formats("table_models")}
     reports |= {path: metrics + quality for path in formats("table_pose_quality")}
     if GRID:
         sweep = cells(METRICS, GRID, config["sweep"]["seeds"])
-        reports |= {path: sweep for path in (*formats("table_sigma"), "reports/figures/sigma_sweep.png")}
+        reports |= {path: sweep for path in (*formats("table_sigma"), *drawings("sigma_sweep"))}
     if INTEGRATION:
         forms = cells(METRICS, INTEGRATION, config["integration"]["seeds"])
         reports |= {path: forms for path in formats("table_integration")}
