@@ -33,9 +33,10 @@ from csvr.evaluation.pretext import centre_views
 from csvr.evaluation.retrieval import ranked
 from csvr.predictions import examples
 from csvr.pretrain.model import CSVR
+from csvr.refusal import require
 from csvr.reporting import style
 from csvr.reporting.groups import group_of, spelled
-from csvr.reporting.results import Expectation, require
+from csvr.reporting.results import Expectation
 
 Array = NDArray[np.float64]
 NEIGHBOURS: Final = 5

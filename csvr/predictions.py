@@ -26,9 +26,10 @@ from csvr.evaluation.pretext import centre_views
 from csvr.pose.skeleton import KEYPOINTS, LIMBS
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.views import Views
+from csvr.refusal import require
 from csvr.reporting import style
 from csvr.reporting.groups import spelled
-from csvr.reporting.results import Expectation, require
+from csvr.reporting.results import Expectation
 
 INSTANTS = 3  # poses of the future that are drawn, evenly spread
 

@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from csvr.data.shards import header
 from csvr.errors import UserError
 from csvr.files import sha256
+from csvr.refusal import require
 from csvr.reporting import style
-from csvr.reporting.results import Expectation, require
+from csvr.reporting.results import Expectation
 
 FIRST = ("loss", "video", "pose", "context")  # panels in this order, other columns after them as they come
 
