@@ -16,6 +16,7 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
+from csvr.errors import UserError
 from csvr.reporting import (
     ablation,
     ablation_figure,
@@ -35,6 +36,7 @@ from csvr.reporting import (
     sigma,
     summary,
 )
+from csvr.reporting.generation_checks import Measured
 from csvr.reporting.results import Expectation, Results, load
 from csvr.tracking.checkout import git_state
 
@@ -86,6 +88,12 @@ def parse() -> argparse.Namespace:
     check.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate, there or not")
     check.add_argument("--index", type=Path, nargs="+", required=True, help="of what is evaluated on, then of others")
     check.add_argument("--outlier", type=float, required=True, help="how far top-1 may be off, a share")
+    check.add_argument("--quality", type=Path, nargs="+", help="files of csvr.generation_quality, there or not")
+    check.add_argument("--expect-quality", type=cli.parameters, help="what the table of these is to show")
+    check.add_argument(
+        "--outlier-quality", type=cli.parameters, default={}, help="how far a measure may be off, shares"
+    )
+    check.add_argument("--runs", type=Path, help="folder of the Sacred runs, to find those that failed")
     page = commands.add_parser("index", allow_abbrev=False)
     page.add_argument("--items", type=cli.parameters, required=True, help="what to show: {items: [{file, title, …}]}")
     page.add_argument("--provenance", type=Path, required=True, help="file of csvr.provenance")
@@ -100,9 +108,14 @@ def over_all(args: argparse.Namespace) -> None:
     """Write what is about all reports: the checks, or the page."""
     expectations = [Expectation.of(params) for params in args.expect]
     if args.command == "check":
+        if bool(args.quality) != bool(args.expect_quality):
+            raise UserError("--quality and --expect-quality: one is of no use without the other")
+        measured, files = None, [*args.metrics, *(args.quality or [])]
+        if args.quality:
+            measured = Measured(Expectation.of(args.expect_quality), args.quality, args.outlier_quality)
         commit = git_state()["commit"]
-        found = checks.examine(expectations, args.metrics, args.index, args.outlier, commit)
-        checks.write(found, args.output, expectations[0].dataset, args.outlier, len(args.metrics))
+        found = checks.examine(expectations, args.metrics, args.index, args.outlier, commit, measured, args.runs)
+        checks.write(found, args.output, expectations[0].dataset, args.outlier, len(files))
     else:
         items = index.read_items(args.items)
         index.write(items, args.provenance, args.checks, expectations, args.output)

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from csvr.errors import UserError
 from csvr.files import write_text
-from csvr.reporting.checks import SEVERITIES, counts
+from csvr.reporting.findings import SEVERITIES, counts
 from csvr.reporting.formats import environment
 from csvr.reporting.results import Expectation
 

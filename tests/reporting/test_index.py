@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 
 from csvr.errors import UserError
 from csvr.reporting import checks, style
-from csvr.reporting.checks import Finding
+from csvr.reporting.findings import Finding
 from csvr.reporting.formats import html
 from csvr.reporting.index import Item, body, data_uri, nodes, read_findings, write
 from csvr.reporting.results import Expectation

@@ -87,6 +87,15 @@ def expectations():
     return [EXPECTED] + [EXPECTED_SWEEP] * bool(GRID) + [EXPECTED_INTEGRATION] * bool(INTEGRATION)
 
 
+def quality_flags():
+    """Flags by which the checks look at measurements of generated clips too; none where there are none."""
+    if not GENERATING:
+        return ""
+    files = " ".join(shlex.quote(path) for path in cells("generation.json", GENERATING))
+    limits = shlex.quote(text(config["checks"]["outlier_quality"]))
+    return f"--quality {files} --expect-quality {EXPECTED_GENERATION} --outlier-quality {limits}"
+
+
 def shown():
     """What the page of all reports shows, in the order of the rules: all that is flagged by `report()` and made here."""
     config_of = types.SimpleNamespace(config=config)
@@ -142,7 +151,7 @@ def made():
         networks = cells("networks.safetensors", ["full"], config["seeds"][:1])
         reports |= {path: metrics if name == "confusion" else networks for path in drawings(name)}
     reports |= {path: all_shards("poses") for path in EXAMPLES}
-    reports |= {path: checked() for path in formats("checks")}
+    reports |= {path: checked() + cells("generation.json", GENERATING) for path in formats("checks")}
     if GENERATING:
         generated = cells("generation.json", GENERATING)
         reports |= {path: generated for path in formats("table_generation_quality")}
