@@ -79,7 +79,8 @@ def contact_sheet(
     handles = [Line2D([], [], color=style.group_colour(group), lw=4, label=group) for group in groups]
     if handles:
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
-    style.save(figure, *outputs)
+    # No finer than the frames are.
+    style.save(figure, *outputs, dpi=100)
 
 
 def main() -> None:

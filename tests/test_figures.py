@@ -21,7 +21,7 @@ from csvr.reporting import style
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Figures that would have been saved; frames of any video are gray."""
     found: list[Figure] = []
-    monkeypatch.setattr(style, "save", lambda figure, *_: found.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, *_, **__: found.append(figure))
     monkeypatch.setattr(
         figures, "read_video", lambda path, _: np.full((9, 8, 10, 3), np.arange(9)[:, None, None, None])
     )

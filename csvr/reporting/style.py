@@ -56,7 +56,7 @@ def ramp(names: Iterable[str]) -> dict[str, tuple[float, ...]]:
     return dict(zip(every, map(tuple, plt.get_cmap("cividis")(np.linspace(0, 0.95, len(every)))), strict=True))
 
 
-def save(figure: Figure, *paths: Path) -> None:
+def save(figure: Figure, *paths: Path, dpi: float = 150) -> None:
     """Write a figure atomically, as PNG, SVG or PDF by each suffix, without a date in it, and close it.
 
     Raises:
@@ -67,16 +67,16 @@ def save(figure: Figure, *paths: Path) -> None:
         if wrong:
             raise UserError(f"{wrong[0]}: figures are written as {', '.join(NO_DATE)}")
         for path in paths:
-            _save(figure, path)
+            _save(figure, path, dpi)
     finally:
         plt.close(figure)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path, dpi: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        figure.savefig(part, format=path.suffix[1:], dpi=150, metadata=NO_DATE[path.suffix])
+        figure.savefig(part, format=path.suffix[1:], dpi=dpi, metadata=NO_DATE[path.suffix])
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

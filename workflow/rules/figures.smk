@@ -153,7 +153,7 @@ for name, drawn in FEATURE_FIGURES.items():
         output:
             figure=report(
                 f"reports/figures/{name}.png",
-                caption=f"../report/{name}.rst",
+                caption=f"../report/{drawn.caption}.rst",
                 category=drawn.category,
                 labels={"what": drawn.what, "kind": "figure"},
             ),
@@ -204,7 +204,8 @@ rule figure_dataset:
         mem_mb=1500,
     params:
         code=code_hash("figures"),
-        groups=lambda wildcards: text(DATASETS[wildcards.dataset]["groups"]),
+        # In their own order.
+        groups=lambda wildcards: json.dumps(DATASETS[wildcards.dataset]["groups"], ensure_ascii=False),
     message:
         "Drawing the contact sheet of {wildcards.dataset}"
     shell:

@@ -5,28 +5,49 @@ REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "repo
 REPORTS += [f"reports/figures/dataset_{TARGET['name']}.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
 
-# Which command makes a report, how the page calls it, and which published numbers stand beside.
-Report = collections.namedtuple("Report", "command category what published", defaults=[None])
+# Which command makes a report, how the page calls it, its caption's file in workflow/report/, and which published numbers
+# stand beside.
+Report = collections.namedtuple("Report", "command category what caption published", defaults=[None])
 # Tables of what `evaluate` measures.
 MEASURED = {
-    "features": Report("csvr.report features", "Features", "accuracy by feature"),
+    "features": Report("csvr.report features", "Features", "accuracy by feature", "table_features"),
     "linear_probe": Report(
-        "csvr.report linear-probe", "Linear probe", "accuracy by amount of labels", "params/published/linear.csv"
+        "csvr.report linear-probe",
+        "Linear probe",
+        "accuracy by amount of labels",
+        "table_linear_probe",
+        "params/published/linear.csv",
     ),
-    "retrieval": Report("csvr.report retrieval", "Retrieval", "R@k", "params/published/retrieval.csv"),
+    "retrieval": Report(
+        "csvr.report retrieval", "Retrieval", "R@k", "table_retrieval", "params/published/retrieval.csv"
+    ),
     "action_recognition": Report(
-        "csvr.report recognition", "Action recognition", "accuracy after fine-tuning", "params/published/finetune.csv"
+        "csvr.report recognition",
+        "Action recognition",
+        "accuracy after fine-tuning",
+        "table_action_recognition",
+        "params/published/finetune.csv",
     ),
     "ssv2": Report(
-        "csvr.report recognition", "Action recognition", "accuracy after fine-tuning", "params/published/ssv2.csv"
+        "csvr.report recognition",
+        "Action recognition",
+        "accuracy after fine-tuning",
+        "table_action_recognition",
+        "params/published/ssv2.csv",
     ),
-    "cost": Report("csvr.report cost", "Cost", "time, memory and sizes"),
+    "cost": Report("csvr.report cost", "Cost", "time, memory and sizes", "table_cost"),
 }
 # Figures of what networks make of test videos.
 FEATURE_FIGURES = {
-    "retrieval": Report("csvr.feature_figures retrieval", "Retrieval", "test videos and their nearest training videos"),
-    "features": Report("csvr.feature_figures features", "Features", "features of the test videos in two dimensions"),
-    "mask": Report("csvr.feature_figures mask", "Integration layer", "the integration layer's mask over frames"),
+    "retrieval": Report(
+        "csvr.feature_figures retrieval", "Retrieval", "test videos and their nearest training videos", "retrieval"
+    ),
+    "features": Report(
+        "csvr.feature_figures features", "Features", "features of the test videos in two dimensions", "features"
+    ),
+    "mask": Report(
+        "csvr.feature_figures mask", "Integration layer", "the integration layer's mask over frames", "mask"
+    ),
 }
 EVALUATED = [name for name in config["tables"] if name != "ssv2" or TARGET["layout"] == "ssv2"]
 REPORTS += [f"reports/table_{name}.md" for name in EVALUATED]
@@ -180,7 +201,8 @@ def expectation(
             "order": list(variants),
             "variants": names,
             "seeds": seeds,
-            "groups": measured_on["groups"],
+            # Likewise.
+            "groups": list(measured_on["groups"].items()),
             "dataset": measured_on["name"],
             "pretrained_on": DATASET["name"],
             "command": f"snakemake --cores 8 {target}",

@@ -60,7 +60,7 @@ for name, measured in MEASURED.items():
             others=formats(f"table_{name}")[2:],
             html=report(
                 f"reports/table_{name}.html",
-                caption="../report/table.rst",
+                caption=f"../report/{measured.caption}.rst",
                 category=measured.category,
                 labels={"what": measured.what, "kind": "table"},
             ),
