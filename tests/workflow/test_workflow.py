@@ -335,7 +335,7 @@ def embedded(page: str, name: str) -> Any:
 
 
 def test_snakemakes_report(finished: Path, snakemake: Run, tmp_path: Path) -> None:
-    """Every table, figure and video is in it, whole, with category, labels and a caption in which nothing is left open."""
+    """Every table, figure and video is in it, whole, with a category, labels and a caption with nothing left open."""
     packed = finished / "reports/report.zip"
     try:
         done = snakemake(finished, "--report", "reports/report.zip")
