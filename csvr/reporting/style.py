@@ -66,6 +66,11 @@ def save(figure: Figure, *paths: Path, dpi: float = 150) -> None:
         wrong = [path for path in paths if path.suffix not in NO_DATE]
         if wrong:
             raise UserError(f"{wrong[0]}: figures are written as {', '.join(NO_DATE)}")
+        if figure.get_layout_engine() is not None and len(paths) > 1:
+            # Once, and not again for each format: of hundreds of axes it takes most of the time.
+            figure.set_dpi(dpi)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
         for path in paths:
             _save(figure, path, dpi)
     finally:
