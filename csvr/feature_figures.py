@@ -33,14 +33,16 @@ from csvr.evaluation.pretext import centre_views
 from csvr.evaluation.retrieval import ranked
 from csvr.predictions import examples
 from csvr.pretrain.model import CSVR
+from csvr.refusal import require
 from csvr.reporting import style
-from csvr.reporting.results import Expectation, require
+from csvr.reporting.groups import group_of, spelled
+from csvr.reporting.results import Expectation
 
 Array = NDArray[np.float64]
 NEIGHBOURS: Final = 5
 SHOWN: Final = 4
 """Frames of a clip that the mask is drawn over."""
-RIGHT, WRONG = "#0072B2", "#D55E00"
+RIGHT, WRONG = style.PALETTE[:2]
 MARKERS: Final = "osD^vP*X<>hp"
 
 
@@ -141,27 +143,28 @@ def draw_map(inputs: Inputs, *outputs: Path) -> None:
     found = video_features(inputs.model.encoders, None, inputs.features, test.video.tolist(), inputs.clips)
     shown = inputs.names
     groups = inputs.groups or {name: [name] for name in sorted(test["class"].unique())}
-    group_of = {name: group for group, members in groups.items() for name in members}
-    palette = plt.get_cmap("turbo")(np.linspace(0.05, 0.95, len(groups)))
-    colours: dict[str, Any] = dict(zip(groups, palette, strict=True))
-    if inputs.groups:
-        colours = {group: style.group_colour(group) for group in groups}
+    grouped = group_of(groups)
+    colours: dict[str, Any] = {group: style.group_colour(group) for group in groups}
+    if not inputs.groups:
+        colours = dict(style.ramp(groups))
     figure, axes = plt.subplots(1, len(shown), figsize=(3.4 * len(shown), 4), squeeze=False, layout="constrained")
     handles: dict[str, Line2D] = {}
     for axis, name in zip(axes[0], shown, strict=True):
         points = flat(found[name].double().numpy())
         for label in dict.fromkeys(test["class"]):
-            group = group_of.get(label)
+            group = grouped.get(label)
             members = groups.get(group or "", [label])
             look: dict[str, Any] = {
                 "ls": "", "marker": MARKERS[members.index(label) % len(MARKERS)], "ms": 4.5, "alpha": 0.8,
-                "mec": "white", "mew": 0.4, "color": colours.get(group or "", "#777777"),
+                "mec": "white", "mew": 0.4, "color": colours.get(group or "", style.GRAY),
             }  # fmt: skip
             inside = (test["class"] == label).to_numpy()
             (handles[label],) = axis.plot(points[inside, 0], points[inside, 1], **look)
         axis.set(title=name, xticks=[], yticks=[])
         axis.grid(visible=False)
-    if len(handles) <= 30:
+    if len(handles) > style.MANY_CLASSES:
+        handles = {name: Line2D([], [], ls="", marker="o", ms=4.5, color=colours[name]) for name in inputs.groups}
+    if handles:
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=5, fontsize=7)
     style.save(figure, *outputs)
 
@@ -217,7 +220,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
     parser.add_argument("--pretrained-index", type=Path, help="index of the data set of pretraining, if another one")
     parser.add_argument("--expect", type=cli.parameters, required=True, help="what the reports are to show")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG and SVG files")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
     return parser.parse_args()
 
 
@@ -233,7 +236,8 @@ def main() -> None:
     require_pretrained_on(args.networks, header["data"], present, args.index, args.pretrained_index)
     mend = f"snakemake --cores 8 {args.networks} --forcerun pretrain"
     require(args.networks, {"code.pretrain": header["code"]}, {"code.pretrain": expected.code["pretrain"]}, mend)
-    inputs = Inputs(model, features, table, expected.groups, args.params["evaluate"]["clips"], readouts(args.params))
+    groups = spelled(expected.groups, table["class"].unique())
+    inputs = Inputs(model, features, table, groups, args.params["evaluate"]["clips"], readouts(args.params))
     DRAWN[args.figure](inputs, *args.output)
 
 

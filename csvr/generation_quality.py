@@ -23,7 +23,7 @@ from csvr.evaluation.fvd import fvd_features
 from csvr.evaluation.judge import load_judge
 from csvr.evaluation.networks import load_networks, require_same_data
 from csvr.files import sha256, write_text
-from csvr.reporting.results import require
+from csvr.refusal import require
 from csvr.tracking.checkout import git_state
 from csvr.tracking.machine import host
 from csvr.tracking.record import record

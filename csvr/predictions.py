@@ -26,8 +26,10 @@ from csvr.evaluation.pretext import centre_views
 from csvr.pose.skeleton import KEYPOINTS, LIMBS
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.views import Views
+from csvr.refusal import require
 from csvr.reporting import style
-from csvr.reporting.results import Expectation, require
+from csvr.reporting.groups import spelled
+from csvr.reporting.results import Expectation
 
 INSTANTS = 3  # poses of the future that are drawn, evenly spread
 
@@ -59,14 +61,14 @@ def skeleton(axis: Axes, joints: NDArray[Any], seen: NDArray[np.bool_], **look: 
 
 
 @torch.inference_mode()
-def draw(model: CSVR, views: Views, titles: list[str], output: Path) -> None:
+def draw(model: CSVR, views: Views, titles: list[str], *outputs: Path) -> None:
     """Write the figure.
 
     Args:
         model: In evaluation mode.
         views: The videos to draw (`centre_views`).
         titles: Of each.
-        output: PNG file.
+        outputs: PNG, SVG and PDF files.
     """
     maps = model.encoders(views.clip, views.poses)
     strips = [("clip", views.clip)]
@@ -100,7 +102,7 @@ def draw(model: CSVR, views: Views, titles: list[str], output: Path) -> None:
     if model.pose is not None:
         handles = [Line2D([], [], color="black", lw=2.2, alpha=0.35), Line2D([], [], color=style.PALETTE[1], lw=1)]
         figure.legend(handles, ["estimated pose", "predicted pose"], loc="outside lower right", ncols=2, fontsize=8)
-    style.save(figure, output)
+    style.save(figure, *outputs)
 
 
 def main() -> None:
@@ -108,7 +110,7 @@ def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
     parser.add_argument("--expect", type=cli.parameters, required=True, help="what the reports are to show")
-    parser.add_argument("--output", type=Path, required=True, help="PNG file")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
     args = parser.parse_args()
     cli.limit_threads(args.threads)
     expected = Expectation.of(args.expect)
@@ -118,9 +120,9 @@ def main() -> None:
     require_same_data(args.networks, header["data"], features.provenance(args.index))
     mend = f"snakemake --cores 8 {args.networks} --forcerun pretrain"
     require(args.networks, {"code.pretrain": header["code"]}, {"code.pretrain": expected.code["pretrain"]}, mend)
-    videos = examples(table, expected.groups)
+    videos = examples(table, spelled(expected.groups, table["class"].unique()))
     titles = table.set_index("video").loc[videos, "class"].tolist()
-    draw(model, centre_views(features, videos), titles, args.output)
+    draw(model, centre_views(features, videos), titles, *args.output)
 
 
 if __name__ == "__main__":
