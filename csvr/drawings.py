@@ -11,9 +11,6 @@ from pathlib import Path
 
 from csvr import cli
 from csvr.errors import UserError
-from csvr.reporting import style
-from csvr.reporting.architecture import architecture, built
-from csvr.reporting.layer_drawing import integration
 
 
 def main() -> None:
@@ -28,6 +25,10 @@ def main() -> None:
     for output in args.output:
         if output.suffix not in (".png", ".svg"):
             raise UserError(f"--output: {output} is neither .png nor .svg")
+    from csvr.reporting import style
+    from csvr.reporting.architecture import architecture, built
+    from csvr.reporting.layer_drawing import integration
+
     draw = architecture if args.drawing == "architecture" else integration
     found = built(args.params)
     for output in args.output:
