@@ -21,7 +21,10 @@ def main() -> None:
     parser.add_argument("--layout", choices=LAYOUTS, required=True, help="how videos and lists are laid out")
     parser.add_argument("--videos", type=Path, required=True, help="folder of the videos")
     parser.add_argument("--splits", type=Path, required=True, help="folder of the lists")
-    parser.add_argument("--split", type=int, default=1, help="number of the official split (default: 1)")
+    parser.add_argument(
+        "--split", type=int, nargs="+", default=[1],
+        help="number of the official split that is trained on, and of those that are evaluated on as well (default: 1)",
+    )  # fmt: skip
     parser.add_argument("--min-frames", type=int, default=1, help="shortest usable video, in frames (default: 1)")
     parser.add_argument(
         "--broken", choices=["error", "skip"], default="error", help="missing and unreadable videos (default: error)"

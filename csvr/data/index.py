@@ -128,7 +128,7 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
             left = (len(todo) - done) * (said - began) / done / 60
             log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left)
     ordered = pd.DataFrame([rows[k] for k in range(len(states))])
-    found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[list(COLUMNS)]
+    found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[[*COLUMNS, *_further(table)]]
     for column in ("video", "path"):
         found[column] = [video.printable(text) for text in found[column]]
     return found
@@ -160,12 +160,18 @@ def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:
 
 
 def build(
-    layout: str, videos: Path, splits: Path, split: int, policy: Policy, workers: int = 1, journal: Path | None = None
+    layout: str,
+    videos: Path,
+    splits: Path,
+    split: list[int],
+    policy: Policy,
+    workers: int = 1,
+    journal: Path | None = None,
 ) -> pd.DataFrame:
-    """The index of the whole data set (columns `COLUMNS`), every file opened once.
+    """The index of the whole data set (columns `COLUMNS`, and of further splits), every file opened once.
 
     Args:
-        layout, videos, splits, split: See `layouts.read`.
+        layout, videos, splits, split: See `layouts.read`; the first split is the one that is trained on.
         policy: What becomes of videos that can't be used.
         workers, journal: See `inspect_all`.
 
@@ -173,7 +179,7 @@ def build(
         UserError: Lists are wrong; or there are unusable files of a kind for which the policy is "error", all of which
             are named; or a class has no video left for training or testing.
     """
-    table = inspect_all(layouts.read(layout, videos, splits, split), workers, journal)
+    table = inspect_all(layouts.read(layout, videos, splits, *split), workers, journal)
     short = (table.problem == "") & (table.frames < policy.min_frames)
     reasons = table.frames.map(lambda n: f"{n} frames, but clip and future need {policy.min_frames}")
     if policy.short != "loop":
@@ -186,15 +192,33 @@ def build(
             "be skip:\n  " + "\n  ".join(lines)
         )
     usable = table[table.problem == ""]
-    for part in ("train", "test"):
-        without = sorted(set(table["class"]) - set(usable["class"][usable.split == part]))
-        if without:
-            raise UserError(f"no usable {part} video of class {', '.join(without[:10])}; see python -m csvr.data check")
+    for number, rows in zip(split, each_split(usable), strict=True):
+        for part in ("train", "test"):
+            without = sorted(set(table["class"]) - set(rows["class"][rows.split == part]))
+            if without:
+                raise UserError(
+                    f"no usable {part} video of class {', '.join(without[:10])} in split {number}; "
+                    "see python -m csvr.data check"
+                )
     return table
 
 
+def each_split(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """The videos of each official split that an index has, the first one first: as a table with that split alone."""
+    tables = [table.drop(columns=_further(table))]
+    tables += [tables[0].assign(split=table[column]) for column in _further(table)]
+    return [rows[rows.split != ""].reset_index(drop=True) for rows in tables]
+
+
+def _further(table: pd.DataFrame) -> list[str]:
+    return [name for name in table.columns if name.startswith(layouts.FURTHER)]
+
+
 def read(path: Path) -> pd.DataFrame:
-    """The usable videos of an index written by `python -m csvr.index`: columns `COLUMNS` less `problem`, and `run`.
+    """The usable videos of an index written by `python -m csvr.index`.
+
+    Columns are `COLUMNS` less `problem`, those of further splits, and `run`. With further splits there may be videos in
+    none of the parts of the first one, whose `split` is "".
 
     Raises:
         UserError: Missing or with other columns.
@@ -215,7 +239,7 @@ def _read(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=text, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable index ({error}); run snakemake {path}") from error
-    expected = [*COLUMNS, "run"]
+    expected = [*COLUMNS, *_further(table), "run"]
     if list(table.columns) != expected:
         raise UserError(f"{path}: has columns {list(table.columns)}, expected {expected}; run snakemake {path}")
     return table

@@ -34,6 +34,8 @@ from csvr.data import lists
 from csvr.errors import UserError
 
 LISTED: Final = ("video", "path", "class", "label", "split")
+FURTHER: Final = "split_"
+"""Begins the names of columns of further splits."""
 SUFFIXES: Final = frozenset({".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"})
 Reader = Callable[[Path, Path, int], pd.DataFrame]
 """(videos, splits, number of the official split from 1) → table."""
@@ -234,23 +236,38 @@ LAYOUTS: Final = {
 """By name, as in `dataset.layout`."""
 
 
-def read(layout: str, videos: Path, splits: Path, split: int) -> pd.DataFrame:
+def read(layout: str, videos: Path, splits: Path, split: int, *further: int) -> pd.DataFrame:
     """The videos that are to be there.
 
     Args:
         layout: One of `LAYOUTS`.
         videos, splits: Folders of the videos and of the lists.
         split: Number of the official split, from 1.
+        further: Numbers of more of them.
+
+    Returns:
+        A row a video, columns `LISTED`; with further splits all videos of any split, and for each of these a column
+        split_<number>. A split that has not this video has "" there.
 
     Raises:
-        UserError: No such layout or folder, or as the reader of the layout.
+        UserError: No such layout or folder, or as the reader of the layout; or classes differ from split to split.
     """
     if layout not in LAYOUTS:
         raise UserError(f"dataset.layout = {layout}: there is {', '.join(LAYOUTS)}")
     for folder in (videos, splits):
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder")
-    return LAYOUTS[layout].read(videos, splits, split)
+    tables = {number: LAYOUTS[layout].read(videos, splits, number) for number in (split, *further)}
+    merged = pd.concat(list(tables.values())).drop_duplicates("video").reset_index(drop=True)
+    for number in further:
+        other = tables[number]
+        if set(zip(other["class"], other.label, strict=True)) != set(zip(merged["class"], merged.label, strict=True)):
+            raise UserError(f"{splits}: split {number} has other classes than split {split}")
+        merged[f"{FURTHER}{number}"] = merged.video.map(dict(zip(other.video, other.split, strict=True))).fillna("")
+    if further:
+        first = tables[split]
+        merged["split"] = merged.video.map(dict(zip(first.video, first.split, strict=True))).fillna("")
+    return merged
 
 
 class _Folder:

@@ -96,7 +96,7 @@ def train_classifier(
         train: Videos and their classes.
         settings: Parameters as `evaluate.finetune` has them; `per_class: None` takes all videos.
         area: Least and largest share of the image that a random crop keeps.
-        seed: Draws the labelled videos, their clips and the augmentation.
+        seed: Draws the classifier, the labelled videos, their clips and the augmentation.
 
     Returns:
         In evaluation mode.
@@ -104,6 +104,7 @@ def train_classifier(
     span = features.shape.span
     videos, labels = train
     rng = np.random.default_rng([seed, 3])
+    torch.manual_seed(seed)  # so that it is the same whatever was trained before
     per_class = settings["per_class"]
     chosen = np.arange(len(labels)) if per_class is None else draw_few(labels, per_class, rng)
     device = device_of(encoders)

@@ -21,7 +21,7 @@ def write(results: Results, output: Path) -> None:
     masks = results.masks()
     variant = results.expected.variants[FULL]
     about = [
-        f"Top-1 accuracy and R@1 in % of variant {FULL} on {len(results.videos)} test videos, by the feature that is "
+        f"Top-1 accuracy and R@1 in % of variant {FULL} on {results.tested()}, by the feature that is "
         "read: f_s of the clip, f_d of the poses, f_i of both. Mean ± standard deviation over pretraining seeds (n "
         f"seeds). Chance is {100 / len(results.classes):.1f}.",
         "The control has a fresh integration layer on the same trained encoders: what f_i has beyond it is owed to the "

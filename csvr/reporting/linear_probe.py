@@ -39,7 +39,7 @@ def write(results: Results, output: Path, published_rows: Path) -> None:
     ours = our_table(results, heads)
     beside = published_tables(results, rows, {"top1": "top-1"})
     about = [
-        f"Top-1 accuracy in % on {len(results.videos)} test videos of logistic regression on frozen features (all of "
+        f"Top-1 accuracy in % on {results.tested()} of logistic regression on frozen features (all of "
         "a variant, concatenated): mean ± standard deviation over pretraining seeds (n seeds). "
         f"Chance is {100 / len(results.classes):.1f}. "
         f"With less than all labels it is the mean over {draws} draws of labelled videos, the same for all variants. "

@@ -47,7 +47,7 @@ def write(results: Results, output: Path, published_rows: Path) -> None:
     ]
     beside = published_tables(results, rows, {head: head for head in heads})
     about = [
-        f"Each of {len(results.videos)} test videos asks the training videos; R@k is the share of them of which one "
+        f"Each of {results.tested()} asks the training videos; R@k is the share of them of which one "
         "of the k nearest has the right class, in %. Features are means over a video's clips, centred by the mean of "
         "the training videos, and compared by their cosine. Mean ± standard deviation over pretraining seeds (n "
         f"seeds). Chance of R@1 is about {100 / len(results.classes):.1f}.",

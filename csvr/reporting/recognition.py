@@ -31,7 +31,7 @@ def write(results: Results, output: Path, published_rows: Path) -> None:
     beside = published_tables(results, rows, {"top1": "top-1"})
     about = [
         f"Encoders and a linear classifier, trained end to end with {labels_text(per_class)}; soft-max averaged over "
-        f"{clips} uniform clip{'s' * (clips != 1)} of each of {len(results.videos)} test videos; last epoch, nothing "
+        f"{clips} uniform clip{'s' * (clips != 1)} of each of {results.tested()}; last epoch, nothing "
         "chosen on test videos. Mean ± standard deviation over pretraining seeds (n seeds), which draw the labelled "
         f"videos too. Chance is {100 / len(results.classes):.1f}.",
         f"{SETTING} Sources: {sources_text(rows)}." if beside else NONE,

@@ -133,6 +133,11 @@ class Results:
     classes: list[str]
     left_out: int | None = None
 
+    def tested(self) -> str:
+        """How many test videos, and of how many official splits if of several."""
+        splits: int = next(iter(self.cells.values())).get("splits", 1)
+        return f"{len(self.videos)} test videos" + f" of {splits} splits" * (splits > 1)
+
     def scores(self, variant: str, protocol: str, readout: str = "all") -> dict[int, Floats]:
         """Share of correct predictions of each test video, shape (V,), by seed; seeds without it are left out."""
         found = {}

@@ -58,8 +58,10 @@ def install(layout: str, root: Path, first: int = 0) -> dict[str, str]:
             (splits / f"{part}list01.txt").write_text("".join(f"{line}\r\n" for line in lines))
     elif layout == "hmdb51":
         for label, name in enumerate(names):
-            lines = [f"{Path(path).name} {1 if part == 'train' else 2} " for part, k, path in listed if k == label]
-            (splits / f"{name}_test_split1.txt").write_text("".join(f"{line}\n" for line in lines))
+            files = [Path(path).name for _, k, path in listed if k == label]
+            for split, parts in ((1, "112"), (2, "211")):
+                lines = [f"{file} {part} \n" for file, part in zip(files, parts, strict=True)]
+                (splits / f"{name}_test_split{split}.txt").write_text("".join(lines))
     elif layout == "ssv2":
         (splits / "labels.json").write_text(json.dumps({name: str(k) for k, name in enumerate(names)}))
         for part, listing in (("train", "train"), ("test", "validation")):

@@ -137,7 +137,7 @@ def listed(installation: Installation) -> dict[Path, str]:
 
 def test_all_bad_videos_of_a_data_set_are_named_at_once(installation: Installation) -> None:
     with pytest.raises(UserError) as raised:
-        index.build("folder", installation.root, installation.root, 1, index.Policy(min_frames=8))
+        index.build("folder", installation.root, installation.root, [1], index.Policy(min_frames=8))
     first, *lines = str(raised.value).splitlines()
     bad = listed(installation)
     assert first.startswith(f"{len(bad)} of {len(bad) + 4} videos can't be used") and "dataset.broken" in first
@@ -152,7 +152,7 @@ def test_bad_videos_are_left_out_and_counted(
 ) -> None:
     monkeypatch.setattr(index, "FEW", 0)
     policy = index.Policy("skip", "skip", min_frames=8)
-    table = index.build("folder", installation.root, installation.root, 1, policy, workers=2)
+    table = index.build("folder", installation.root, installation.root, [1], policy, workers=2)
     table.assign(run="1").to_csv(tmp_path / "index.csv", index=False)
     assert sorted(index.read(tmp_path / "index.csv").video) == installation.good
     left_out = index.left_out(tmp_path / "index.csv")
@@ -187,7 +187,7 @@ def test_a_video_that_vanishes_or_changes_after_the_index_is_named(tmp_path: Pat
 
 def test_extraction_names_all_changed_videos_and_keeps_the_work(tmp_path: Path) -> None:
     paths = [write(tmp_path / part / "run" / f"{part}{k}.avi") for part in ("train", "test") for k in range(2)]
-    table = index.build("folder", tmp_path, tmp_path, 1, index.Policy())
+    table = index.build("folder", tmp_path, tmp_path, [1], index.Policy())
     table.assign(run="1").to_csv(tmp_path / "index.csv", index=False)
     originals = [path.read_bytes() for path in paths]
     paths[0].unlink()
@@ -250,7 +250,7 @@ def test_what_may_not_be_read_is_named() -> None:
                 with pytest.raises(UserError, match=r"secret.avi: unreadable \(Permission denied\)"):
                     read(secret)
             with pytest.raises(UserError, match=r"secret.avi: unreadable \(Permission denied\)"):
-                index.build("folder", root, root, 1, index.Policy())
+                index.build("folder", root, root, [1], index.Policy())
         closed.mkdir(mode=0)
         with (
             somebody_else(),

@@ -45,6 +45,9 @@ def test_ucf101(ucf101: tuple[Path, Path]) -> None:
     assert table.video[table.split == "test"].tolist() == ["v_ApplyEyeMakeup_g01_c01", "v_HandStandPushups_g01_c01"]
     other = layouts.read("ucf101", *ucf101, 2)
     assert set(other.video[other.split == "test"]) == set(table.video[table.split == "train"])
+    both = layouts.read("ucf101", *ucf101, 1, 2)
+    assert len(both) == 4 and both.drop(columns="split_2").equals(table)
+    assert dict(zip(both.video, both.split_2, strict=True)) == dict(zip(other.video, other.split, strict=True))
     with pytest.raises(UserError, match="trainlist03.txt: can't be read"):
         layouts.read("ucf101", *ucf101, 3)
     (ucf101[1] / "classInd.txt").write_text("ApplyEyeMakeup\n")
@@ -68,6 +71,22 @@ def test_hmdb51(tmp_path: Path) -> None:
     assert len(table) == 4 and sorted(set(table["class"])) == ["brush_hair", "sit"]
     assert table.video[table.split == "test"].tolist() == [f"{n}_{odd[:-4]}" for n in ("brush_hair", "sit")]
     assert all(Path(path).exists() for path in table.path)
+    # In split 3 the second video is in neither part, and the third one is tested.
+    for name in ("brush_hair", "sit"):
+        (splits / f"{name}_test_split3.txt").write_text(f"{name}_1.avi 1\n{name}_{odd} 0\n{name}_3.avi 2\n")
+    built = index.build("hmdb51", videos, splits, [1, 3], index.Policy())
+    built.assign(run="1").to_csv(tmp_path / "index.csv", index=False)
+    assert len(built) == 6 and built.split.tolist().count("") == 2
+    first, third = index.each_split(index.read(tmp_path / "index.csv"))
+    assert set(first.video[first.split == "test"]) == {f"{n}_{odd[:-4]}" for n in ("brush_hair", "sit")}
+    assert set(third.video[third.split == "test"]) == {"brush_hair_3", "sit_3"}
+    assert set(third.video[third.split == "train"]) == {"brush_hair_1", "sit_1"} and len(first) == len(third) == 4
+    (splits / "sit_test_split3.txt").write_text("sit_1.avi 1\nsit_3.avi 1\n")
+    with pytest.raises(UserError, match="no usable test video of class sit in split 3"):
+        index.build("hmdb51", videos, splits, [1, 3], index.Policy())
+    (splits / "sit_test_split3.txt").unlink()
+    with pytest.raises(UserError, match="split 3 has other classes than split 1"):
+        index.build("hmdb51", videos, splits, [1, 3], index.Policy())
     (splits / "sit_test_split2.txt").write_text("sit_1.avi 3\n")
     with pytest.raises(UserError, match=r"sit_test_split2.txt: line 1: 'sit_1.avi 3' is not a file name and 0, 1 or 2"):
         layouts.read("hmdb51", videos, splits, 2)
@@ -119,9 +138,9 @@ def test_kinetics(tmp_path: Path) -> None:
     assert there == ["-abc_EFG123_000004_000014", "AAAAAAAAAAA_000000_000010", "BBBBBBBBBBB_000001_000011"]
     assert table.label.tolist() == [0, 0, 1, 0, 1]
     with pytest.raises(UserError, match=r"no usable test video of class zumba"):
-        index.build("kinetics", videos, splits, 1, index.Policy("skip", "skip"))
+        index.build("kinetics", videos, splits, [1], index.Policy("skip", "skip"))
     video(videos / "val/zumba/CCCCCCCCCCC_000002_000012.mp4")
-    table = index.build("kinetics", videos, splits, 1, index.Policy("skip", "skip"))
+    table = index.build("kinetics", videos, splits, [1], index.Policy("skip", "skip"))
     assert table.problem.tolist() == ["", "missing", "", "", ""]
 
 
@@ -149,19 +168,19 @@ def test_policies(ucf101: tuple[Path, Path], tmp_path: Path) -> None:
     with (splits / "trainlist01.txt").open("a") as file:
         file.write("HandstandPushups/v_HandStandPushups_g08_c02.avi 2\nApplyEyeMakeup/v_ApplyEyeMakeup_g09_c01.avi 1\n")
     with pytest.raises(UserError) as raised:
-        index.build("ucf101", videos, splits, 1, index.Policy(min_frames=8))
+        index.build("ucf101", videos, splits, [1], index.Policy(min_frames=8))
     assert "2 of 6 videos" in str(raised.value)
     assert "g08_c02.avi: 3 frames, but clip and future need 8" in str(raised.value)
     assert "g09_c01.avi: missing" in str(raised.value)
     with pytest.raises(UserError, match="1 of 6 videos"):
-        index.build("ucf101", videos, splits, 1, index.Policy("skip", "error", 8))
-    table = index.build("ucf101", videos, splits, 1, index.Policy("skip", "skip", 8))
+        index.build("ucf101", videos, splits, [1], index.Policy("skip", "error", 8))
+    table = index.build("ucf101", videos, splits, [1], index.Policy("skip", "skip", 8))
     assert table.problem.tolist()[2:4] == ["3 frames, but clip and future need 8", "missing"]
     table.assign(run="1").to_csv(tmp_path / "index.csv", index=False)
     assert len(index.read(tmp_path / "index.csv")) == 4
     names = index.left_out(tmp_path / "index.csv").video.tolist()
     assert names == ["v_HandStandPushups_g08_c02", "v_ApplyEyeMakeup_g09_c01"]
-    looped = index.build("ucf101", videos, splits, 1, index.Policy("skip", "loop", 8))
+    looped = index.build("ucf101", videos, splits, [1], index.Policy("skip", "loop", 8))
     assert looped.problem.tolist().count("") == 5 and looped.frames.tolist().count(3) == 1
 
 

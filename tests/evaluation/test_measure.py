@@ -118,6 +118,19 @@ def test_scores_are_those_of_the_predictions(painted: tuple[Features, pd.DataFra
     assert found.scores["retrieval"]["all"] == [float(rank == 1) for rank in found.ranks["retrieval"]["all"]]
 
 
+def test_several_splits_are_measured_as_each_of_them_alone(painted: tuple[Features, pd.DataFrame]) -> None:
+    features, first = painted
+    swapped = np.random.default_rng(5).permutation(first.split)
+    alone = [
+        measure(Reader(False), features, first.assign(split=split), settings(), 0) for split in (first.split, swapped)
+    ]
+    found = measure(Reader(False), features, first.assign(split_2=swapped), settings(), seed=0)
+    for kind in ("scores", "ranks", "predictions"):
+        one, two, both = (getattr(outcome, kind) for outcome in (*alone, found))
+        assert both == {p: {name: one[p][name] + two[p][name] for name in by} for p, by in one.items()}
+    assert found.scores["retrieval"]["all"] != alone[0].scores["retrieval"]["all"] * 2
+
+
 def test_protocols_that_nobody_asks_for_are_not_run(painted: tuple[Features, pd.DataFrame]) -> None:
     p = settings()
     p["evaluate"] |= {"probe": None, "semi": None}

@@ -61,7 +61,14 @@ def test_pretrained_on_one_data_set_and_evaluated_on_another(tmp_path: Path) -> 
         "dataset=kinetics400", "+profile=micro", "~dataset.generate", "features.storage=jpeg", "features.aspect=1.25",
         "variants=[full]", "tables=[action_recognition]",
     )  # fmt: skip
-    compose(folder, *common, "+dataset@downstream=hmdb51", "downstream_raw=data/hmdb51", "downstream.shards=2")
+    compose(
+        folder,
+        *common,
+        "+dataset@downstream=hmdb51",
+        "downstream_raw=data/hmdb51",
+        "downstream.shards=2",
+        "downstream.split=[1,2]",
+    )
     made = command("snakemake", "--cores", "8", TARGET, "--configfile", "p.yaml", cwd=folder)
     assert made.returncode == 0, made.stdout
     # 54.0: CMD, R(2+1)D-26, Kinetics-400; 48.6: the same pretrained on UCF101, which is apart.
@@ -69,7 +76,9 @@ def test_pretrained_on_one_data_set_and_evaluated_on_another(tmp_path: Path) -> 
     assert "CSVR (full) (this run) | K400" in ours and "54.0" in ours and "48.6" in apart
     results = "results/kinetics400/full/sigma_v=1,sigma_p=1,sigma_c=3/seed0"
     metrics = json.loads((folder / results / "metrics_hmdb51.json").read_text())
-    assert metrics["classes"] == ["brush_hair", "sit"] and len(metrics["videos"]) == 2
+    assert metrics["classes"] == ["brush_hair", "sit"] and metrics["splits"] == 2
+    # Split 2 tests others.
+    assert len(set(metrics["videos"])) == len(metrics["videos"]) == 4 and "4 test videos of 2 splits" in ours
     networks = shards.header(folder / results / "networks.safetensors")
     assert metrics["data"] == networks["data"] != metrics["target"]
     features = [f"features/kinetics400/{kind}/0.safetensors" for kind in KINDS]

@@ -53,7 +53,7 @@ rule index_videos:
         raw=lambda wildcards: RAW[wildcards.dataset],
         videos=of_dataset("videos"),
         splits=of_dataset("splits"),
-        split=of_dataset("split"),
+        split=lambda wildcards: as_list(DATASETS[wildcards.dataset]["split"]),
         layout=of_dataset("layout"),
         broken=of_dataset("broken"),
         short=of_dataset("short"),

@@ -123,6 +123,11 @@ def reencoded_flag(wildcards):
     return "".join(f"--reencoded {shlex.quote(path)}" for path in reencoded(wildcards))
 
 
+def as_list(found):
+    """One or several."""
+    return found if isinstance(found, list) else [found]
+
+
 def of_dataset(key):
     """A parameter of the data set that a wildcard names."""
     return lambda wildcards: DATASETS[wildcards.dataset][key]

@@ -116,6 +116,11 @@ def _together(params: dict[str, Any], lists_only: bool) -> Iterator[str]:
     if clip["crop"] > params["features"]["short_side"]:
         yield f"clip.crop = {clip['crop']}: at most features.short_side = {params['features']['short_side']}"
     yield from _folders("dataset", dataset, lists_only)
+    if isinstance(dataset["split"], list) and not params["downstream"]:
+        yield (
+            f"dataset.split = {dataset['split']}: pretraining sees one split's training videos, which others test; "
+            "several splits are for evaluation on another data set (downstream.split)"
+        )
     if params["downstream"]:
         yield from _folders("downstream", params["downstream"], lists_only)
         if params["downstream"]["name"] == dataset["name"]:
