@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow test-experiments lint params drawings lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-experiments lint params drawings bench bench-peers lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,17 @@ drawings: env  ## draw the networks of the paper profile into docs/figures
 	$(BIN)/python workflow/scripts/compose_params.py +profile=paper --output $(VENV)/paper.yaml
 	for drawing in architecture integration; do $(BIN)/python -m csvr.drawings $$drawing \
 		--params $(VENV)/paper.yaml --output docs/figures/$$drawing.png docs/figures/$$drawing.svg || exit 1; done
+
+PEERS    := .bench/peers
+FINISHED ?= .
+bench: env  ## reports/benchmarks.md: speed beside the best alternatives; FINISHED=… has a finished run
+	$(RUN) python -m tests.bench --finished $(FINISHED) $(addprefix --peers ,$(wildcard $(PEERS)/bin/python)) $(ONLY)
+
+# Beside csvr's packages, not among them: the decoders are to be measured only.
+bench-peers: env  ## decoders that `make bench` measures beside csvr, in .bench
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/pip install --disable-pip-version-check --progress-bar off --no-deps decord torchcodec
+	echo "$(abspath $(VENV))/lib/python3.11/site-packages" > $(PEERS)/lib/python3.11/site-packages/csvr.pth
 
 lock:  ## pin requirements.in into requirements.txt (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
-
-from sacred.run import Run
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data import index, shards
-from csvr.data.batches import ClipShape, Features
-from csvr.evaluation.finetune import correct
-from csvr.evaluation.judge import train_judge
-from csvr.tracking.checkout import git_state
-from csvr.tracking.record import record
+
+if TYPE_CHECKING:
+    from sacred.run import Run
 
 
 def main() -> None:
@@ -26,6 +21,13 @@ def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--output", type=Path, required=True, help="network (safetensors)")
     args = parser.parse_args()
+    from csvr.data import index, shards
+    from csvr.data.batches import ClipShape, Features
+    from csvr.evaluation.finetune import correct
+    from csvr.evaluation.judge import train_judge
+    from csvr.tracking.checkout import git_state
+    from csvr.tracking.record import record
+
     cli.limit_threads(args.threads)
     features = Features(args.clips, args.poses, [], ClipShape(**args.params["clip"]))
     table = index.read(args.index)

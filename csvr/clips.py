@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data.clips import STORAGES, packed, read_video
-from csvr.data.extraction import Video, extract_shard
 from csvr.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from csvr.data.extraction import Video
 
 
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
     args = cli.shard_parser(__doc__).parse_args()
+    from csvr.data.clips import STORAGES, packed, read_video
+    from csvr.data.extraction import extract_shard
+
     kinds = {"short_side": (int,), "aspect": (int, float, NoneType), "storage": (str,), "quality": (int,)}
     settings = cli.settings(args.params, kinds)
     if settings["storage"] not in STORAGES:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import NoneType
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data.extraction import Video, extract_shard
-from csvr.data.iframes import read_iframes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from csvr.data.extraction import Video
 
 
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
     args = cli.shard_parser(__doc__).parse_args()
+    from csvr.data.extraction import extract_shard
+    from csvr.data.iframes import read_iframes
+
     settings = cli.settings(args.params, {"short_side": (int,), "aspect": (int, float, NoneType)})
 
     def extract(video: Video, path: Path) -> dict[str, NDArray[Any]]:

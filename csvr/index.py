@@ -6,15 +6,14 @@ Opens every file, so that missing, unreadable and too short videos are all named
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from sacred.run import Run
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data import index
 from csvr.data.layouts import LAYOUTS
 from csvr.files import write_text
-from csvr.tracking.record import record
+
+if TYPE_CHECKING:
+    from sacred.run import Run
 
 
 def main() -> None:
@@ -36,6 +35,9 @@ def main() -> None:
     parser.add_argument("--journal", type=Path, help="file that keeps what was looked into, for the next time")
     parser.add_argument("--output", type=Path, required=True, help="CSV file, one row a video")
     args = parser.parse_args()
+    from csvr.data import index
+    from csvr.tracking.record import record
+
     names = ("layout", "videos", "splits", "split", "min_frames", "broken", "short")
     config = {name: str(value) if isinstance(value := getattr(args, name), Path) else value for name in names}
     policy = index.Policy(args.broken, args.short, args.min_frames)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-from sacred.run import Run
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data import mannequin
 from csvr.files import write_text
-from csvr.tracking.record import record
+
+if TYPE_CHECKING:
+    from sacred.run import Run
 
 
 def main() -> None:
@@ -24,6 +23,8 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="destination folder")
     parser.add_argument("--output", type=Path, required=True, help="JSON summary, written last")
     args = parser.parse_args()
+    from csvr.data import mannequin
+    from csvr.tracking.record import record
 
     def generate(config: dict[str, Any], run: Run) -> dict[str, Any]:
         summary = mannequin.generate(args.root, config, workers=args.threads)

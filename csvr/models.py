@@ -8,44 +8,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from csvr import cli
-from csvr.pretrain.sizes import Network, networks
-from csvr.reporting import formats
-
-
-def table(found: list[Network]) -> formats.Table:
-    """A row for each network, and their sum."""
-    rows: list[list[Any]] = []
-    for row in found:
-        sizes = [", ".join("×".join(map(str, shape[1:])) for shape in shapes) for shapes in (row.inputs, row.outputs)]
-        rows.append([row.name, *_numbers(row.parameters, row.flops), *sizes])
-    total = sum(row.parameters for row in found), sum(row.flops for row in found)
-    heads = ["network", "parameters", "GFLOPs", "input", "output"]
-    return formats.table("Networks", heads, [*rows, ["all", *_numbers(*total), "", ""]], align="lrrll")
-
-
-def _numbers(parameters: int, flops: int) -> list[formats.Cell]:
-    texts = {f"{parameters:,}": parameters, f"{flops / 1e9:.3f}": flops / 1e9}
-    return [formats.Cell(text, {"": value}) for text, value in texts.items()]
-
-
-def text(params: dict[str, Any], shown: formats.Table) -> str:
-    """The report around the table of `networks(params)`."""
-    clip = params["clip"]
-    lines = [
-        "# Networks",
-        "",
-        f"For one clip of {clip['frames']} × {clip['crop']} × {clip['crop']}, stride {clip['stride']}. Clip encoder: "
-        + ", ".join(f"{key} {value}" for key, value in params["model"]["backbone"].items())
-        + ".",
-        "FLOPs of one forward pass: two for a multiplication and an addition, in convolutions and matrix products. "
-        "Generators as in training.",
-        "",
-        formats.markdown(shown),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -56,6 +20,10 @@ def main() -> None:
     parser.add_argument("--params", type=cli.parameters, required=True, help="effective parameters: YAML text or file")
     parser.add_argument("--output", type=Path, help="Markdown file to write; the other formats beside it")
     args = parser.parse_args()
+    from csvr.pretrain.sizes import networks
+    from csvr.reporting import formats
+    from csvr.reporting.networks import table, text
+
     shown = table(networks(args.params))
     report = text(args.params, shown)
     if args.output:

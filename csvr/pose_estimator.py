@@ -11,15 +11,13 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
-
-import torch
-from sacred.run import Run
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
 from csvr.files import sha256, write_text
-from csvr.pose import estimator
-from csvr.tracking.record import record
+
+if TYPE_CHECKING:
+    from sacred.run import Run
 
 
 def describe(output: Path, command: str, params: dict[str, Any], result: dict[str, Any], run: dict[str, Any]) -> None:
@@ -53,6 +51,11 @@ def main() -> None:
     parser.add_argument("--params", type=cli.parameters, required=True, help="parameters: YAML text or file")
     parser.add_argument("--output", type=Path, required=True, help="checkpoint to write, e.g. rendered.pt")
     args = parser.parse_args()
+    import torch
+
+    from csvr.pose import estimator
+    from csvr.tracking.record import record
+
     torch.set_num_threads(args.threads)
 
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:

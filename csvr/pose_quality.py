@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sacred.run import Run
 
 from csvr import cli
 from csvr.data import shards
 from csvr.errors import UserError
 from csvr.files import sha256, write_text
 from csvr.pose import quality
-from csvr.tracking.record import record
+
+if TYPE_CHECKING:
+    from sacred.run import Run
 
 
 def compare(poses: shards.Shards, truth: shards.Shards) -> dict[str, Any]:
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, required=True, help="keypoints.safetensors of the data set")
     parser.add_argument("--output", type=Path, required=True, help="JSON file")
     args = parser.parse_args()
+    from csvr.tracking.record import record
 
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:
         poses, truth = shards.Shards(args.poses), shards.Shards([args.truth])

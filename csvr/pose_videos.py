@@ -10,17 +10,18 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from csvr import cli
-from csvr.data import index
-from csvr.data.shards import Shards
 from csvr.errors import UserError
-from csvr.pose.drawing import drawn, write
-from csvr.pose.extract import VideoPoses
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from csvr.data.shards import Shards
+    from csvr.pose.extract import VideoPoses
 
 LONGEST: Final = 250
 """Frames of a video that are drawn."""
@@ -32,6 +33,8 @@ def stored(poses: Shards, video: str) -> VideoPoses:
     Raises:
         UserError: There are none.
     """
+    from csvr.pose.extract import VideoPoses
+
     if video not in poses:
         raise UserError(f"no poses stored for {video}; run snakemake --cores 8 --forcerun extract_poses")
     return VideoPoses(poses[video], poses[f"{video}/frame"], poses[f"{video}/size"])
@@ -39,6 +42,8 @@ def stored(poses: Shards, video: str) -> VideoPoses:
 
 def frames(path: Path, found: VideoPoses, most: int = LONGEST) -> Iterator[NDArray[np.uint8]]:
     """The first frames of a video with its poses, RGB; see `csvr.pose.drawing.drawn`."""
+    from csvr.pose.drawing import drawn
+
     return itertools.islice(drawn(path, found), most)
 
 
@@ -56,6 +61,10 @@ def main() -> None:
     parser.add_argument("--poses", type=Path, nargs="+", required=True, help="shards of python -m csvr.poses")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="MP4 files, one a video")
     args = parser.parse_args()
+    from csvr.data import index
+    from csvr.data.shards import Shards
+    from csvr.pose.drawing import write
+
     table = index.read(args.index)
     test, poses = table[table.split == "test"].set_index("video"), Shards(args.poses)
     if test.empty:

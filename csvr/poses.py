@@ -14,16 +14,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import torch
-from sacred.run import Run
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data.extraction import Video, indexed
 from csvr.errors import UserError
-from csvr.tracking.machine import chosen_device
-from csvr.tracking.record import record
+
+if TYPE_CHECKING:
+    from sacred.run import Run
+
+    from csvr.data.extraction import Video
 
 
 def listed(sources: list[Path]) -> list[tuple[str, Path]]:
@@ -50,6 +49,8 @@ def listed(sources: list[Path]) -> list[tuple[str, Path]]:
 @contextmanager
 def wanted(args: argparse.Namespace) -> Iterator[tuple[list[Video], Callable[[Video], Path], dict[str, Any]]]:
     """What the flags ask for, as `csvr.data.extraction.indexed` gives it."""
+    from csvr.data.extraction import Video, indexed
+
     if args.index:
         with indexed(args.index, args.shard, args.reencoded) as found:
             yield found
@@ -61,6 +62,10 @@ def wanted(args: argparse.Namespace) -> Iterator[tuple[list[Video], Callable[[Vi
 
 def extract(args: argparse.Namespace) -> None:
     """Extract under a Sacred run."""
+    import torch
+
+    from csvr.tracking.record import record
+
     torch.set_num_threads(args.threads)
 
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:
@@ -84,6 +89,8 @@ def extract(args: argparse.Namespace) -> None:
 
 def show(args: argparse.Namespace) -> None:
     """Draw the poses of one video on it."""
+    import torch
+
     from csvr.pose import drawing
     from csvr.pose.extract import Settings
 
@@ -121,6 +128,8 @@ def main() -> None:
             "--device", default="auto", help="cpu, cuda or auto: a GPU if there is one (default: auto)"
         )
     args = parser.parse_args()
+    from csvr.tracking.machine import chosen_device
+
     args.device = str(chosen_device(args.device))
     extract(args) if args.command == "extract" else show(args)
 

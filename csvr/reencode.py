@@ -6,13 +6,14 @@ Parameters: see `csvr.data.reencoding.Settings`. A video's array is `<video>`: t
 from __future__ import annotations
 
 from csvr import cli
-from csvr.data.extraction import extract_shard
-from csvr.data.reencoding import Settings, reencode
 
 
 def main() -> None:
     """Parse flags, re-encode under a Sacred run."""
     args = cli.shard_parser(__doc__).parse_args()
+    from csvr.data.extraction import extract_shard
+    from csvr.data.reencoding import Settings, reencode
+
     settings = Settings.of(args.params)
     extract_shard("reencode", lambda video, path: {video.name: reencode(path, settings)}, args)
 

@@ -12,9 +12,9 @@ from compose_params import composed
 from torchvision.models import get_model_weights
 
 from csvr.errors import UserError
-from csvr.models import table, text
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.sizes import Rows, networks
+from csvr.reporting.networks import table, text
 from tests.workflow.repository import ROOT, command
 
 

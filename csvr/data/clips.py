@@ -87,10 +87,10 @@ class Clips(Shards):
         data = self.rows(video, first, int(ends[np.asarray(wanted)].max()))
         images = []
         for k, begin in zip(wanted, begins, strict=True):
-            image = cv2.imdecode(data[begin - first : int(ends[k]) - first], cv2.IMREAD_COLOR)
+            image = cv2.imdecode(data[begin - first : int(ends[k]) - first], cv2.IMREAD_COLOR_RGB)
             if image is None:
                 raise UserError(
                     f"{self.path_of(video)}: frame {k} of {video} is damaged; delete it, run snakemake again"
                 )
-            images.append(np.asarray(image, np.uint8)[..., ::-1])
+            images.append(np.asarray(image, np.uint8))
         return np.stack(images)

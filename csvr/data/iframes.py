@@ -72,20 +72,24 @@ def _complete(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
 def _fast(path: Path, frames: int) -> list[tuple[int, av.VideoFrame]] | None:
     """The same, decoding I pictures alone; None where that would not be certain to be the same.
 
-    The position of a frame follows from the presentation times of all packets, which are read without
-    decoding; it is not certain when a packet has none, when not every packet is one of the `frames`, or when the
-    stream does not start with a key frame (a decoder then drops what it can't reconstruct).
+    The position of a frame follows from the presentation times of all packets; it is not certain when a packet has
+    none, when not every packet is one of the `frames`, or when the stream does not start with a key frame (a decoder
+    then drops what it can't reconstruct).
     """
+    times: list[int | None] = []
+    found: list[av.VideoFrame] = []
     with opened(path) as (container, stream):
         skip = _SKIP.get(stream.codec_context.name)
-        packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
-    times = {p.pts for p in packets if p.pts is not None}
-    if skip is None or not len(packets) == len(times) == frames or not packets[0].is_keyframe:
-        return None
-    position = {pts: index for index, pts in enumerate(sorted(times))}
-    with opened(path) as (container, stream):
+        if skip is None:
+            return None
         stream.codec_context.skip_frame = skip  # type: ignore[assignment]
-        found = [frame for frame in container.decode(stream) if is_iframe(frame)]
-    if any(frame.pts not in position for frame in found):
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard:
+                if not times and not packet.is_keyframe:
+                    return None
+                times.append(packet.pts)
+            found += (frame for frame in stream.decode(packet) if is_iframe(frame))
+    position = {pts: index for index, pts in enumerate(sorted({pts for pts in times if pts is not None}))}
+    if not len(times) == len(position) == frames or any(frame.pts not in position for frame in found):
         return None
     return [(position[frame.pts], frame) for frame in found if frame.pts is not None]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import normalize
 
 Array = NDArray[np.float64]
+CELLS: Final = 2**24
+"""Similarities that are in memory together: 128 MB."""
 
 
 def ranked(train: Array, test: Array) -> NDArray[np.int64]:
@@ -35,4 +40,20 @@ def first_hit(
     Returns:
         (M,), 1 … N.
     """
-    return np.asarray((train_labels[ranked(train, test)] == test_labels[:, None]).argmax(1) + 1)
+    mean, ranks = train.mean(0), np.empty(len(test), np.int64)
+    # Classes side by side: those of the right class are one slice, and no order of all videos is needed.
+    order = np.argsort(train_labels, kind="stable")
+    gallery, gallery_labels = normalize(train - mean)[order], train_labels[order]
+    queries = np.argsort(test_labels, kind="stable")
+    for some in np.split(queries, range(0, len(queries), max(1, CELLS // len(train)))[1:]):
+        near = normalize(test[some] - mean) @ gallery.T
+        best, where = np.empty((len(some), 1)), np.empty((len(some), 1), np.int64)
+        for label in np.unique(test_labels[some]):
+            rows = test_labels[some] == label
+            first, last = np.searchsorted(gallery_labels, [label, label + 1])
+            best[rows] = near[rows, first:last].max(1, keepdims=True)
+            where[rows] = order[first + near[rows, first:last].argmax(1, keepdims=True)]
+        ranks[some] = 1 + np.count_nonzero(near > best, axis=1)
+        ties = np.count_nonzero(near == best, axis=1) > 1
+        ranks[some[ties]] += np.count_nonzero((near[ties] == best[ties]) & (order < where[ties]), axis=1)
+    return ranks

@@ -11,25 +11,17 @@ import hashlib
 import logging
 import time
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-from sacred.run import Run
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data import index, shards
-from csvr.data.batches import ClipShape, Features
-from csvr.data.leaks import require_split
 from csvr.files import params_sha256, write_text
-from csvr.pretrain.checkpoints import Checkpoints
-from csvr.pretrain.launch import ACCELERATORS, start
-from csvr.pretrain.loop import train
-from csvr.pretrain.model import CSVR
-from csvr.tracking.machine import device_name, peak_memory_mb
-from csvr.tracking.record import record
 from csvr.tracking.sources import code_hash
 
+if TYPE_CHECKING:
+    from sacred.run import Run
+
 log = logging.getLogger("csvr.pretrain")
+ACCELERATORS = ("auto", "cpu", "cuda")
 
 
 def main() -> None:
@@ -43,6 +35,18 @@ def main() -> None:
         "--accelerator", choices=ACCELERATORS, default="auto", help="where to compute (default: a GPU if there is one)"
     )
     args = parser.parse_args()
+    import pandas as pd
+
+    from csvr.data import index, shards
+    from csvr.data.batches import ClipShape, Features
+    from csvr.data.leaks import require_split
+    from csvr.pretrain.checkpoints import Checkpoints
+    from csvr.pretrain.launch import start
+    from csvr.pretrain.loop import train
+    from csvr.pretrain.model import CSVR
+    from csvr.tracking.machine import device_name, peak_memory_mb
+    from csvr.tracking.record import record
+
     cli.limit_threads(args.threads)
     features = Features(args.clips, args.poses, args.iframes, ClipShape(**args.params["clip"]))
     table = index.read(args.index)

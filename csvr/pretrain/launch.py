@@ -19,7 +19,6 @@ from csvr.generation.tganv2 import GenBlock
 from csvr.pretrain.model import CSVR
 
 log = logging.getLogger(__name__)
-ACCELERATORS = ("auto", "cpu", "cuda")
 
 
 class Autocast(MixedPrecision):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from csvr import distributed
-from csvr.data.batches import Features
+from csvr.data.batches import Batch, Features
 from csvr.errors import UserError
 from csvr.pretrain.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.pretrain.launch import prepare
@@ -68,10 +69,11 @@ def train(
     # All draw the same numbers.
     torch.set_rng_state(fabric.broadcast(torch.get_rng_state()))
     prepare(model, fabric, settings)
-    generators = torch.optim.Adam(model.generators(), lr=settings["lr"])
+    generators = torch.optim.Adam(model.generators(), lr=settings["lr"], fused=True)
     judges = model.discriminators()
     # TGANv2's betas for its discriminators.
-    discriminators = torch.optim.Adam(judges, lr=settings["discriminator_lr"], betas=(0.0, 0.9)) if judges else None
+    rate, betas = settings["discriminator_lr"], (0.0, 0.9)
+    discriminators = torch.optim.Adam(judges, lr=rate, betas=betas, fused=True) if judges else None
     plain = [o for o in (generators, discriminators) if o is not None]
     networks, *optimisers = fabric.setup(model, *plain)
     average = None
@@ -82,10 +84,12 @@ def train(
     model.train()
     recent: list[dict[str, Tensor]] = []
     began = time.monotonic()
-    for step in range(start, steps):
+    ahead = fabric.device.type == "cuda"  # on a CPU there is no other core for it
+    drawn = batches(features, videos, settings["batch"], seed, range(start, steps), share, ahead)
+    for step, batch in zip(range(start, steps), drawn, strict=True):
         for group in generators.param_groups:
             group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
-        batch = features.draw(videos, settings["batch"], seed, step, share).to(fabric.device)
+        batch = batch.to(fabric.device)
         views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
         noise = model.noise(batch.total[0])
         mine = {name: value[share[0] :: share[1]].to(fabric.device) for name, value in noise.items()}
@@ -120,6 +124,27 @@ def train(
     if steps == 0:
         _measure_batch_norm(model, features, videos, params, seed, fabric.device, share)
     return (cast(CSVR, average.module) if average is not None and steps else model), history
+
+
+def batches(
+    features: Features, videos: list[str], size: int, seed: int, steps: range, share: tuple[int, int], ahead: bool
+) -> Iterator[Batch]:
+    """The batches of some training steps, as `Features.draw` gives them.
+
+    Args:
+        features, videos, size, seed, share: As there.
+        steps: Which.
+        ahead: Whether a thread draws the next one while the caller works on this one.
+    """
+    if not ahead:
+        yield from (features.draw(videos, size, seed, step, share) for step in steps)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        futures = (pool.submit(features.draw, videos, size, seed, step, share) for step in steps)
+        waiting = next(futures, None)
+        while waiting is not None:
+            batch, waiting = waiting.result(), next(futures, None)
+            yield batch
 
 
 def require_even_shares(settings: dict[str, Any], futures: int, processes: int) -> None:

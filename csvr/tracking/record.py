@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch  # noqa: F401  (Sacred seeds torch only if it is imported when the run starts)
 from sacred import SETTINGS, Experiment
 from sacred.run import Run
 
@@ -27,7 +26,8 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
         main: Does the work. `run._id` is the run id to write into the declared output, `run.info["code_sha256"]`
             the hash of the command's sources; `run.log_scalar` records a metric over time.
             Whatever it returns becomes the run's result (plain JSON types only).
-        config: Effective configuration, plain JSON types; `config["seed"]` seeds random, numpy and torch.
+        config: Effective configuration, plain JSON types; `config["seed"]` seeds random, numpy and torch, which is
+            imported for that alone.
         runs: Folder of the file-storage observer.
 
     Returns:
@@ -37,6 +37,8 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
         UserError: CSVR_OBSERVER is no URL of a database; nothing is run.
         Whatever `main` raises; the run is then recorded as FAILED, or as INTERRUPTED after Ctrl-C and SIGTERM.
     """
+    if "seed" in config:
+        import torch  # noqa: F401  (Sacred seeds torch only if it is imported when the run starts)
     code, further = code_hash(name), database(runs)
     experiment = Experiment(name, base_dir=str(ROOT), save_git_info=(ROOT / ".git").exists())
     # This module's commit is that of all: asking git for every file takes longer than the rest of the record.

@@ -64,3 +64,8 @@ def test_real_clips_give_exactly_the_i_pictures_of_a_full_decode(name: str) -> N
     assert len(cached) == len(types) and min(cached.shape[1:3]) == 64
     # The same picture from both paths, whether or not its neighbours were decoded.
     np.testing.assert_array_equal(cached[found.index], found.images)
+    # And with the frames between them never decoded.
+    fast = iframes.read_iframes(REAL / name, 64, frames=len(types))
+    np.testing.assert_array_equal(fast.index, found.index)
+    np.testing.assert_array_equal(fast.images, found.images)
+    np.testing.assert_array_equal(fast.time, found.time)

@@ -7,7 +7,8 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 from torchmetrics.retrieval import RetrievalHitRate
 
-from csvr.evaluation.retrieval import first_hit
+from csvr.evaluation import retrieval
+from csvr.evaluation.retrieval import first_hit, ranked
 
 
 def test_ranks_equal_a_loop_and_depend_on_neither_offset_nor_length() -> None:
@@ -55,3 +56,19 @@ def test_ranks_by_hand_and_by_scikit_learn_and_torchmetrics() -> None:
         np.testing.assert_array_equal(ranks <= k, hits)
         rate = RetrievalHitRate(top_k=k)(similar.flatten(), right.flatten(), query.flatten())
         assert (ranks <= k).mean() == pytest.approx(float(rate))
+
+
+@pytest.mark.parametrize("cells", [1, 100, 2**22])
+def test_ranks_are_those_of_the_whole_order_with_ties_too(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "CELLS", cells)
+    rng = np.random.default_rng(0)
+    # Small whole numbers with a mean of 0: many videos are exactly as near as others, and cosines have no rounding.
+    half = rng.integers(-1, 2, size=(40, 2)).astype(float)
+    train, labels = np.concatenate([half, -half]), rng.integers(0, 3, 80)
+    test, asked = rng.integers(-1, 2, size=(30, 2)).astype(float), rng.integers(0, 3, 30)
+    expected = (labels[ranked(train, test)] == asked[:, None]).argmax(1) + 1
+    np.testing.assert_array_equal(first_hit(train, labels, test, asked), expected)
+    train, test = rng.normal(size=(200, 7)), rng.normal(size=(90, 7))
+    labels, asked = rng.integers(0, 9, 200), rng.integers(0, 9, 90)
+    expected = (labels[ranked(train, test)] == asked[:, None]).argmax(1) + 1
+    np.testing.assert_array_equal(first_hit(train, labels, test, asked), expected)

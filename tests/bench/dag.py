@@ -1,0 +1,167 @@
+"""Goal 6: what Snakemake, Python and Sacred cost around the work; how busy a whole run keeps the cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from csvr.files import params_sha256
+from tests.bench import media
+from tests.bench.figures import CSVR, ROOT, Bench, Figures, Goal, Unavailable, python, run
+
+HELP, NOTHING, PLAN, JOB = (
+    "--help of",
+    "snakemake with nothing to do",
+    "plan of all jobs (snakemake -n)",
+    "a job with hardly any work:",
+)
+LOADED, BUSY, TWICE, WALL = (
+    "commands whose --help imports torch",
+    "main job: CPU time by wall time and cores",
+    "steps computed twice",
+    "main job, wall time",
+)
+FLOOR, TORCH = "floor: python -c pass", "python -c 'import torch'"
+
+
+def commands() -> list[str]:
+    """All of `python -m csvr.<command>`."""
+    files = [*(ROOT / "csvr").glob("*.py"), *(ROOT / "csvr").glob("*/__main__.py")]
+    found = [path for path in files if '__name__ == "__main__"' in path.read_text() or path.name == "__main__.py"]
+    return sorted(path.parent.name if path.name == "__main__.py" else path.stem for path in found)
+
+
+def measure(bench: Bench) -> None:
+    """Starts of commands and of jobs, plans, and what the records of a finished run say."""
+    names = commands()[: 2 if bench.quick else None]
+    ways = {name: lambda name=name: python("-m", f"csvr.{name}", "--help") for name in names}
+    bench.compare(HELP, ways | {FLOOR: lambda: python("-c", "pass"), TORCH: lambda: python("-c", "import torch")})
+    if "torch" not in [f.note for f in bench.figures(bench.goal).all]:
+        heavy = [name for name in names if imports_torch(name)]
+        bench.value(LOADED, len(heavy), "commands", note=", ".join(heavy))
+    jobs(bench)
+    ways = {
+        CSVR: lambda: nothing(bench.finished),
+        "floor: snakemake --version": lambda: python("-m", "snakemake", "--version"),
+    }
+    bench.compare(NOTHING, ways, 5)
+    bench.compare(
+        PLAN, {CSVR: lambda: python("-m", "snakemake", "-n", "-q", "--cores", "8")}, 3, note="three runs, nothing there"
+    )
+    finished(bench)
+
+
+def imports_torch(name: str) -> bool:
+    """Whether `--help` of a command imports torch."""
+    code = (
+        "import atexit, runpy, sys; atexit.register(lambda: print('torch' in sys.modules)); "
+        f"sys.argv = ['x', '--help']; runpy.run_module('csvr.{name}', run_name='__main__', alter_sys=True)"
+    )
+    return run([sys.executable, "-c", code]).strip().endswith("True")
+
+
+def nothing(folder: Path) -> float:
+    """Plain `snakemake` where all is there.
+
+    Raises:
+        Unavailable: It is not.
+    """
+    if not (folder / "reports" / "index.html").exists():
+        raise Unavailable(f"no finished run in {folder} (--finished)")
+    before = len(list((folder / "runs").glob("[0-9]*")))
+    seconds = python("-m", "snakemake", "--cores", "8", cwd=folder)
+    if len(list((folder / "runs").glob("[0-9]*"))) != before:
+        raise Unavailable("there was something to do")
+    return seconds
+
+
+def jobs(bench: Bench) -> None:
+    """Commands with two short videos: nearly all of their time is start and end."""
+    folder = bench.scratch / "two"
+    index = folder / "index.csv"
+    if not index.exists():
+        for split, video in zip(("train", "test"), media.drawn(bench.scratch / "drawn", 2), strict=True):
+            home = folder / "videos" / split / "one"
+            home.mkdir(parents=True, exist_ok=True)
+            (home / video.name).write_bytes(video.read_bytes())
+        run([
+            sys.executable, "-m", "csvr.index", "--layout", "folder", "--videos", folder / "videos", "--splits", folder,
+            "--split", "1", "--output", index, "--runs", folder / "runs",
+        ])  # fmt: skip
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    sizes = {key: params["features"][key] for key in ("short_side", "aspect", "storage", "quality")}
+    given = {
+        "iframes": {key: sizes[key] for key in ("short_side", "aspect")},
+        "clips": sizes,
+        "poses": params["pose_extraction"] | {"stride": 40},
+    }
+
+    def start(command: str) -> float:
+        output = folder / f"{command}.safetensors"
+        output.unlink(missing_ok=True)
+        words = [command, "extract"] if command == "poses" else [command]
+        return python(
+            "-m", f"csvr.{words[0]}", *words[1:], "--index", index, "--params", json.dumps(given[command]), "--output",
+            output, "--runs", folder / "runs",
+        )  # fmt: skip
+
+    for command in given:
+        bench.compare(f"{JOB} csvr.{command} of two videos", {CSVR: lambda command=command: start(command)})
+
+
+def finished(bench: Bench) -> None:
+    """From the records of a finished run: how long, how busy, and whether anything was done twice."""
+    logs = sorted((bench.finished / ".snakemake" / "log").glob("*.log"))
+    times = list((bench.finished / "benchmarks").rglob("*.tsv"))
+    if not logs or not (bench.finished / "reports" / "index.html").exists():
+        print(f"dag: no finished run in {bench.finished}: its records are left out")
+        return
+    # The first job's start to the last one's end, gaps between calls of Snakemake left out.
+    wall = sum(span(path) for path in logs)
+    cores, cpu = len(os.sched_getaffinity(0)), sum(pd.read_csv(path, sep="\t").cpu_time.sum() for path in times)
+    bench.value(WALL, wall / 60, "min", note=f"{len(times)} jobs, all reports, {cores} cores")
+    bench.value(BUSY, 100 * cpu / (wall * cores), "%", note="from Snakemake's benchmarks; Snakemake itself not counted")
+    done: Counter[str] = Counter()
+    for path in (bench.finished / "runs").glob("[0-9]*/run.json"):
+        record = json.loads(path.read_text())
+        if record["status"] == "COMPLETED":
+            config = json.loads(path.with_name("config.json").read_text())
+            done[params_sha256([record["experiment"]["name"], {k: v for k, v in config.items() if k != "runs"}])] += 1
+    bench.value(
+        TWICE, sum(count - 1 for count in done.values()), "steps", note=f"of {sum(done.values())} recorded runs"
+    )
+
+
+def span(log: Path) -> float:
+    """Seconds from the first to the last time in one of Snakemake's logs; 0 where nothing was run."""
+    stamps = re.findall(r"^\[(\w{3} \w{3} +\d+ [\d:]+ \d{4})\]$", log.read_text(), re.MULTILINE)
+    times = [datetime.strptime(stamp, "%a %b %d %H:%M:%S %Y") for stamp in stamps]
+    return (max(times) - min(times)).total_seconds() if times else 0.0
+
+
+def goals(figures: Figures) -> list[Goal]:
+    """What issue 7 asks of the DAG."""
+    helps = {f.name: f.median for f in figures.all if f.case == HELP and f.name not in (FLOOR, TORCH)}
+    slow = sorted((name for name, seconds in helps.items() if seconds > 0.5), key=lambda name: -helps[name])
+    starts = [figures.median(case) for case in figures.cases(JOB)]
+    none = "torch imported only where used: commands whose `--help` imports it"
+    note = f"slower: {', '.join(slow)}" if slow else ""
+    slowest = max((start for start in starts if start), default=None)
+    return [
+        Goal("snakemake with nothing to do ≤ 5 s", figures.median(NOTHING), 5, False, "s"),
+        Goal(
+            "`--help` of every command ≤ 0.5 s: the slowest", max(helps.values(), default=None), 0.5, False, "s", note
+        ),
+        Goal(none, figures.median(LOADED), 0, False, "commands"),
+        Goal("overhead of a job ≤ 4 s: the slowest", slowest, 4, False, "s"),
+        Goal("cores busy ≥ 85 % of the main job's wall time", figures.median(BUSY), 85, unit="%"),
+        Goal("nothing computed twice", figures.median(TWICE), 0, False, "steps"),
+    ]

@@ -1,0 +1,68 @@
+"""Goal 4: the training step beside the bare passes of its networks; where its time goes."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.bench import gpu, training
+from tests.bench.figures import CSVR, Bench, Figures, Goal
+
+VARIANTS = ("full", "no_pose", "no_context", "no_generation")
+STEP, SECTION, NETWORK = "step", "section of a step, full", "bare networks, full"
+BARE = "floor: bare passes of its networks"
+PENALTY = "the penalty's part of it"
+
+
+def measure(bench: Bench) -> None:
+    """All variants on the CPU; precision, layout and compilation on a GPU where there is one."""
+    profile = training.embedded(bench, "cpu")
+    runs, count = (1, 2) if bench.quick else (5, 8)
+    for variant in VARIANTS[: 1 if bench.quick else None]:
+        case = f"{STEP}, {variant}"
+        if CSVR in {figure.name for figure in bench.figures(bench.goal).all if figure.case == case}:
+            continue
+        whole, alone = [], []
+        for _ in range(runs):  # by turns
+            whole.append(training.steps(profile, count, variant))
+            alone.append(training.bare(profile, variant))
+        taken = {CSVR: [found["step"] for found in whole], BARE: [sum(found.values()) for found in alone]}
+        if "penalty" in alone[0]:
+            taken[PENALTY] = [found["penalty"] for found in alone]
+        kept(bench, case, taken)
+        if variant == "full":
+            kept(bench, SECTION, {name: [found[name] for found in whole] for name in training.SECTIONS})
+            kept(bench, NETWORK, {name: [found[name] for found in alone] for name in alone[0]})
+    if torch.cuda.is_available():
+        gpu.measure(bench)
+
+
+def kept(bench: Bench, case: str, taken: dict[str, list[float]]) -> None:
+    """Store values that were taken together."""
+    bench.compare(case, {name: iter(values).__next__ for name, values in taken.items()}, len(taken[next(iter(taken))]),
+                  warm=False)  # fmt: skip
+
+
+def goals(figures: Figures) -> list[Goal]:
+    """What issue 7 asks of the training step."""
+    full = f"{STEP}, full"
+    found = [
+        Goal(
+            "full step ≤ 1.10 × the bare passes of its networks, the video discriminators' penalty among them",
+            figures.ratio(full, CSVR, BARE), 1.10, False,
+        )
+    ]  # fmt: skip
+    for variant in VARIANTS[1:]:
+        case = f"{STEP}, {variant}"
+        saved = [a - b if a and b else None for a, b in (
+            (figures.median(full), figures.median(case)), (figures.median(full, BARE), figures.median(case, BARE))
+        )]  # fmt: skip
+        share = saved[0] / saved[1] if saved[0] is not None and saved[1] else None
+        found.append(
+            Goal(
+                f"{variant}: as much less than full as its networks cost",
+                share,
+                0.9,
+                note="time saved by time of the networks left out",
+            )
+        )
+    return found + gpu.goals(figures)
