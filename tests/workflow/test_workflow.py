@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -353,7 +355,8 @@ def test_snakemakes_report(finished: Path, snakemake: Run, tmp_path: Path) -> No
     assert set(shown) == tables | drawn and len(tables) == 12 and len(drawn) == 12
     kinds = {".html": "table", ".png": "figure", ".mp4": "video"}
     for path, about in shown.items():
-        assert about["labels"]["what"] and about["labels"]["kind"] == kinds[Path(path).suffix]
+        assert list(about["labels"]) == ["what"]
+        assert re.fullmatch(rf"{kinds[Path(path).suffix]}: \w.+", about["labels"]["what"])
         caption = re.sub(r"<[^>]*>", "", about["caption"])
         assert len(caption.split()) > 5 and not re.search(r"[{}]|``|problematic|system-message", about["caption"])
         assert (tmp_path / "report" / about["data_uri"]).read_bytes() == (finished / path).read_bytes()
@@ -366,3 +369,25 @@ def test_snakemakes_report(finished: Path, snakemake: Run, tmp_path: Path) -> No
     }  # fmt: skip
     assert names["Poses"] == {"reports/table_pose_quality.html"} and len(names) == 13
     assert "variants:\nfull, no_pose, random_init; seeds: 0, 1." in embedded(page, "workflow-desc")
+    if shutil.which("chromium"):
+        assert opened(tmp_path / "report/report.html") == {name: len(paths) for name, paths in names.items()}
+
+
+def opened(page: Path) -> dict[str, int]:
+    """How many reports each category shows when it is opened in a browser."""
+    script = """
+const found = {}, every = Object.keys(categories);
+const open = k => {
+  if (k === every.length) { document.title = JSON.stringify(found); return; }
+  app.setView({navbarMode: "menu"});
+  setTimeout(() => app.showCategory(every[k]), 50);
+  setTimeout(() => {
+    found[every[k]] = document.querySelectorAll("#app table tbody tr").length;
+    open(k + 1);
+  }, 100);
+};
+setTimeout(open, 500, 0);"""
+    page.write_text(f"{page.read_text()}<script>{script}</script>")
+    words = "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=9000", "--dump-dom"
+    done = subprocess.run([*words, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(html.unescape(re.search("<title>(.*?)</title>", done.stdout, re.DOTALL)[1]))

@@ -11,7 +11,7 @@ rule figure_per_class:
             "reports/figures/per_class.png",
             caption="../report/per_class.rst",
             category="Ablation",
-            labels={"what": "accuracy by class and feature", "kind": "figure"},
+            labels={"what": "figure: accuracy by class and feature"},
         ),
         others=drawings("per_class")[1:],
     log:
@@ -44,7 +44,7 @@ rule figure_training_curves:
             "reports/figures/training_curves.png",
             caption="../report/training_curves.rst",
             category="Pretraining",
-            labels={"what": "loss terms over time", "kind": "figure"},
+            labels={"what": "figure: loss terms over time"},
         ),
         others=drawings("training_curves")[1:],
     log:
@@ -79,7 +79,7 @@ rule figure_predictions:
             "reports/figures/predictions.png",
             caption="../report/predictions.rst",
             category="Pretraining",
-            labels={"what": "predicted clips and poses", "kind": "figure"},
+            labels={"what": "figure: predicted clips and poses"},
         ),
         others=drawings("predictions")[1:],
     log:
@@ -114,7 +114,7 @@ rule figure_confusion:
             "reports/figures/confusion.png",
             caption="../report/confusion.rst",
             category="Action recognition",
-            labels={"what": "which classes are taken for which", "kind": "figure"},
+            labels={"what": "figure: which classes are taken for which"},
         ),
         others=drawings("confusion")[1:],
     log:
@@ -155,7 +155,7 @@ for name, drawn in FEATURE_FIGURES.items():
                 f"reports/figures/{name}.png",
                 caption=f"../report/{drawn.caption}.rst",
                 category=drawn.category,
-                labels={"what": drawn.what, "kind": "figure"},
+                labels={"what": f"figure: {drawn.what}"},
             ),
             others=drawings(name)[1:],
         log:
@@ -190,7 +190,7 @@ rule figure_dataset:
             "reports/figures/dataset_{dataset}.png",
             caption="../report/dataset.rst",
             category="Data set",
-            labels={"what": "three videos of every class", "kind": "figure"},
+            labels={"what": "figure: three videos of every class"},
         ),
         others=drawings("dataset_{dataset}")[1:],
     log:
@@ -225,13 +225,13 @@ rule example_videos:
             "reports/videos/example_1.mp4",
             caption="../report/examples.rst",
             category="Data set",
-            labels={"what": "a test video with poses and I-frames", "kind": "video"},
+            labels={"what": "video: a test video with poses and I-frames"},
         ),
         other=report(
             "reports/videos/example_2.mp4",
             caption="../report/examples.rst",
             category="Data set",
-            labels={"what": "another test video", "kind": "video"},
+            labels={"what": "video: another test video"},
         ),
     log:
         "logs/example_videos.log",

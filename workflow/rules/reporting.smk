@@ -98,7 +98,7 @@ rule check_reports:
             "reports/checks.html",
             caption="../report/checks.rst",
             category="Checks",
-            labels={"what": "what is missing, failed or odd", "kind": "table"},
+            labels={"what": "table: what is missing, failed or odd"},
         ),
     log:
         "logs/check_reports.log",

@@ -118,7 +118,11 @@ def quality_flags():
 
 
 def shown():
-    """What the page of all reports shows, in the order of the rules: all that is flagged by `report()` and made here."""
+    """What the page of all reports shows, in the order of the rules: all that is flagged by `report()` and made here.
+
+    A report has one label: of two, Snakemake's page makes the second a switch where half of a category has each value,
+    and breaks down if a report lacks one of them.
+    """
     config_of = types.SimpleNamespace(config=config)
     items = []
     for each in workflow.rules:
@@ -130,8 +134,8 @@ def shown():
                 about = get_flag_value(output, "report")
                 caption = Path(workflow.basedir, "workflow", "report", Path(str(about.caption)).name).read_text()
                 text = jinja2.Template(caption).render(snakemake=config_of)
-                title = about.labels["what"]
-                title += f" ({about.labels['kind']})" * any(item["title"] == title for item in items)
+                kind, _, title = about.labels["what"].partition(": ")
+                title += f" ({kind})" * any(item["title"] == title for item in items)
                 found = {"file": path, "title": title, "category": about.category}
                 items.append(found | {"caption": " ".join(text.replace("``", "").split())})
     return {"items": items}

@@ -13,13 +13,13 @@ rule table_ablation:
             "reports/table_ablation.html",
             caption="../report/table_ablation.rst",
             category="Ablation",
-            labels={"what": "accuracy of every variant", "kind": "table"},
+            labels={"what": "table: accuracy of every variant"},
         ),
         figure=report(
             "reports/figures/table_ablation.png",
             caption="../report/table_ablation.rst",
             category="Ablation",
-            labels={"what": "accuracy of every variant", "kind": "figure"},
+            labels={"what": "figure: accuracy of every variant"},
         ),
         drawings=drawings("table_ablation")[1:],
     log:
@@ -62,7 +62,7 @@ for name, measured in MEASURED.items():
                 f"reports/table_{name}.html",
                 caption=f"../report/{measured.caption}.rst",
                 category=measured.category,
-                labels={"what": measured.what, "kind": "table"},
+                labels={"what": f"table: {measured.what}"},
             ),
         log:
             f"logs/table_{name}.log",
@@ -99,13 +99,13 @@ rule table_sigma:
             "reports/table_sigma.html",
             caption="../report/sigma.rst",
             category="Loss weights",
-            labels={"what": "accuracy by loss weights", "kind": "table"},
+            labels={"what": "table: accuracy by loss weights"},
         ),
         figure=report(
             "reports/figures/sigma_sweep.png",
             caption="../report/sigma.rst",
             category="Loss weights",
-            labels={"what": "accuracy by loss weights", "kind": "figure"},
+            labels={"what": "figure: accuracy by loss weights"},
         ),
         drawings=drawings("sigma_sweep")[1:],
     log:
@@ -141,7 +141,7 @@ rule table_integration:
             "reports/table_integration.html",
             caption="../report/integration.rst",
             category="Integration layer",
-            labels={"what": "accuracy by integration layer", "kind": "table"},
+            labels={"what": "table: accuracy by integration layer"},
         ),
     log:
         "logs/table_integration.log",
@@ -175,7 +175,7 @@ rule table_generation_quality:
             "reports/table_generation_quality.html",
             caption="../report/generation_quality.rst",
             category="Generation",
-            labels={"what": "quality of generated clips", "kind": "table"},
+            labels={"what": "table: quality of generated clips"},
         ),
     log:
         "logs/table_generation_quality.log",
@@ -210,7 +210,7 @@ rule table_pose_quality:
             "reports/table_pose_quality.html",
             caption="../report/table_pose_quality.rst",
             category="Poses",
-            labels={"what": "estimated and predicted poses", "kind": "table"},
+            labels={"what": "table: estimated and predicted poses"},
         ),
     log:
         "logs/table_pose_quality.log",
@@ -241,7 +241,7 @@ rule table_models:
             "reports/table_models.html",
             caption="../report/models.rst",
             category="Cost",
-            labels={"what": "networks and their sizes", "kind": "table"},
+            labels={"what": "table: networks and their sizes"},
         ),
     log:
         "logs/table_models.log",
