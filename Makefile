@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm lint params drawings bench bench-peers lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm lint params docs drawings bench bench-peers lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ lint: env  ## style and types of Python and Snakemake files
 
 params: env  ## compose params.yaml from params/
 	$(BIN)/python workflow/scripts/compose_params.py
+
+docs: env  ## write docs/parameters.md from the schema and params.yaml
+	$(BIN)/python workflow/scripts/document_params.py
 
 drawings: env  ## draw the networks of the paper profile into docs/figures
 	$(BIN)/python workflow/scripts/compose_params.py +profile=paper --output $(VENV)/paper.yaml
