@@ -1,6 +1,6 @@
 """Write the reference of all parameters: python workflow/scripts/document_params.py [--check]
 
-docs/parameters.md is made from the schema (what each parameter means and may be) and from params.yaml (its value there).
+docs/parameters.md is made from the schema, which says what each parameter means and may be, and from params.yaml.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -78,10 +77,10 @@ def page(schema: Schema, params: Any) -> str:
         "",
         "Written by `make docs` from `workflow/schemas/params.schema.yaml` and `params.yaml`; do not edit it here.",
         "",
-        "A parameter is set in its file in `params/` (then `make params`), by `--config` of Snakemake or by `-S` of DVC. Its",
-        "value is what `params.yaml` has; – where that has none: the parameter belongs to another choice, or what uses it has a",
-        "default of its own. `*` is a name of your choice. σ, f_s, f_d, f_i and L are those of [method.md](method.md); CMD, CoCLR,",
-        "TGANv2 and the others are its sources.",
+        "A parameter is set in its file in `params/` (then `make params`), by Snakemake's `--config` or DVC's `-S`.",
+        "Its value is what `params.yaml` has; – where that has none: the parameter belongs to another choice, or what",
+        "uses it has a default of its own. `*` is a name of your choice. σ, f_s, f_d, f_i and L are those of",
+        "[method.md](method.md); CMD, CoCLR, TGANv2 and the others are its sources.",
     ]
     heading = None
     for parameter in parameters(schema, params):
