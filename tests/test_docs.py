@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import snakemake.exceptions
 
 from csvr.tracking.sources import ROOT
 
@@ -75,7 +76,7 @@ def test_every_page_is_led_to() -> None:
     seen, todo = set(), [ROOT / "README.md"]
     while todo:
         page = todo.pop()
-        if page not in seen:
+        if page not in seen and page.exists():
             seen.add(page)
             targets = re.findall(r"\]\(([^)\s#]+\.md)(?:#[^)]*)?\)", without_code(page.read_text()))
             todo += [(page.parent / target).resolve() for target in targets if ":" not in target]
@@ -169,7 +170,27 @@ def test_files_of_commands_exist() -> None:
         for page in PAGES
         for line in code(page.read_text())
         for found in re.findall(r"(?<![\w./])(?:workflow|params|csvr|tests|profiles|\.ci)/[\w./-]+\w", line)
-        if not YOURS.search(line)
+        if not YOURS.search(line) and f"Write `{found}`" not in page.read_text()
     }
     assert ("workflow/scripts/compose_params.py", "datasets.md") in named
     assert {each for each in named if not (ROOT / each[0]).exists()} == set()
+
+
+def test_messages_of_the_troubleshooting_table_are_real() -> None:
+    """What stands between two … of a message is in one string of the code; Snakemake's are in Snakemake."""
+    sources = [path.read_text() for folder in ("csvr", "workflow") for path in (ROOT / folder).rglob("*.[ps][ym]*")]
+    # Strings that go on in the next line.
+    ours = re.sub(r'"\s*\n\s*f?"', "", "\n".join(sources))
+    theirs = re.sub(r'"\s*\n\s*f?"', "", Path(snakemake.exceptions.__file__).read_text())
+    table = (ROOT / "README.md").read_text().split("| Message |")[1].split("\n\n")[0]
+    messages = re.findall(r"^\| `([^`]+)`( \(Snakemake\))? \|", table, flags=re.MULTILINE)
+    assert len(messages) == len(table.strip().splitlines()) - 2 >= 10
+    pieces = [(piece.strip(), theirs if other else ours) for message, other in messages for piece in message.split("…")]
+    assert [piece for piece, source in pieces if len(piece) > 8 and piece not in source] == []
+
+
+def test_every_requirement_has_a_licence() -> None:
+    lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.in").read_text().splitlines()]
+    needed = [re.split(r"[=<>[ ]", line)[0] for line in lines if line]
+    listed = re.findall(r"^\| ([\w-]+) \| (?!:|licence)", (ROOT / "docs/licences.md").read_text(), flags=re.MULTILINE)
+    assert listed == needed

@@ -139,6 +139,15 @@ def test_everything_is_made(finished: Path) -> None:
     assert all((finished / "runs" / run / "run.json").exists() for run in ids)
 
 
+def test_reports_that_the_docs_list_are_made(finished: Path) -> None:
+    text = (ROOT / "docs/reports.md").read_text() + (ROOT / "README.md").read_text()
+    # Of another data set; made by a command of its own.
+    others = {"reports/table_ssv2.md", "reports/report.zip"}
+    named = set(re.findall(r"\breports/[\w/]+\.\w+", re.sub(r"docs/results/", "", text))) - others
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (finished / name).exists()] == []
+
+
 def test_jobs_at_once_are_no_more_than_cores(finished: Path) -> None:
     """`--cores 8` was asked for; each job leaves a run with its times."""
     changes = []
