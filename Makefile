@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow test-experiments lint params drawings bench bench-peers lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm lint params drawings bench bench-peers lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,13 +34,17 @@ test: env  ## the test suite
 		test-modules test-workflow test-experiments
 
 test-modules: env
-	$(RUN) pytest -q --ignore tests/workflow
+	$(RUN) pytest -q --ignore tests/workflow --ignore tests/slurm
 
 test-workflow: env
 	$(RUN) pytest -q tests/workflow --ignore tests/workflow/test_dvc.py --ignore tests/workflow/test_sharing.py
 
 test-experiments: env
 	$(RUN) pytest -q tests/workflow/test_dvc.py tests/workflow/test_sharing.py
+
+test-slurm: env  ## the workflow on a Slurm cluster that is started here for it (root; installs Debian's Slurm)
+	test -x /usr/sbin/slurmctld || apt-get install --yes --no-install-recommends slurm-wlm munge
+	$(RUN) pytest -q tests/slurm
 
 lint: env  ## style and types of Python and Snakemake files
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/variants.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/reports.smk"
 
 

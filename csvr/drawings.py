@@ -10,7 +10,9 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
-from csvr.errors import UserError
+from csvr.reporting import style
+from csvr.reporting.architecture import architecture, built
+from csvr.reporting.layer_drawing import integration
 
 
 def main() -> None:
@@ -20,19 +22,11 @@ def main() -> None:
     )
     parser.add_argument("drawing", choices=("architecture", "integration"), help="what to draw")
     parser.add_argument("--params", type=cli.parameters, required=True, help="effective parameters: YAML text or file")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG or SVG files to write")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
     args = parser.parse_args()
-    for output in args.output:
-        if output.suffix not in (".png", ".svg"):
-            raise UserError(f"--output: {output} is neither .png nor .svg")
-    from csvr.reporting import style
-    from csvr.reporting.architecture import architecture, built
-    from csvr.reporting.layer_drawing import integration
-
     draw = architecture if args.drawing == "architecture" else integration
     found = built(args.params)
-    for output in args.output:
-        style.save(draw(args.params, found).finish(), output)
+    style.save(draw(args.params, found).finish(), *args.output)
 
 
 if __name__ == "__main__":

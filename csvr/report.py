@@ -16,6 +16,7 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
+from csvr.errors import UserError
 from csvr.reporting import (
     ablation,
     ablation_figure,
@@ -35,11 +36,14 @@ from csvr.reporting import (
     sigma,
     summary,
 )
+from csvr.reporting.generation_checks import Measured
 from csvr.reporting.results import Expectation, Results, load
 from csvr.tracking.checkout import git_state
 
 BESIDE = {"linear-probe": linear_probe.write, "retrieval": recall.write, "recognition": recognition.write}
 """Reports with published numbers beside ours."""
+DRAWINGS = ("per-class", "curves", "confusion")
+"""Reports that are a figure and no table."""
 
 
 def parse() -> argparse.Namespace:
@@ -53,8 +57,11 @@ def parse() -> argparse.Namespace:
         "cost", "confusion", *BESIDE,
     ):  # fmt: skip
         command = commands.add_parser(name, allow_abbrev=False)
-        count = "+" if name == "confusion" else None
-        command.add_argument("--output", type=Path, nargs=count, required=True, help="file to write")
+        drawing = name in DRAWINGS
+        command.add_argument(
+            "--output", type=Path, nargs="+" if drawing else None, required=True,
+            help="PNG, SVG and PDF files to write" if drawing else "file to write",
+        )  # fmt: skip
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
         if name != "curves":
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
@@ -63,7 +70,7 @@ def parse() -> argparse.Namespace:
         if name in BESIDE:
             command.add_argument("--published", type=Path, required=True, help="file of params/published/")
         if name in ("ablation", "sigma"):
-            command.add_argument("--figure", type=Path, required=True, help="PNG file to write")
+            command.add_argument("--figure", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
         if name in ("pose-quality", "summary"):
             command.add_argument("--quality", type=Path, help="file of csvr.pose_quality, if there are true keypoints")
         if name == "generation":
@@ -81,6 +88,12 @@ def parse() -> argparse.Namespace:
     check.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate, there or not")
     check.add_argument("--index", type=Path, nargs="+", required=True, help="of what is evaluated on, then of others")
     check.add_argument("--outlier", type=float, required=True, help="how far top-1 may be off, a share")
+    check.add_argument("--quality", type=Path, nargs="+", help="files of csvr.generation_quality, there or not")
+    check.add_argument("--expect-quality", type=cli.parameters, help="what the table of these is to show")
+    check.add_argument(
+        "--outlier-quality", type=cli.parameters, default={}, help="how far a measure may be off, shares"
+    )
+    check.add_argument("--runs", type=Path, help="folder of the Sacred runs, to find those that failed")
     page = commands.add_parser("index", allow_abbrev=False)
     page.add_argument("--items", type=cli.parameters, required=True, help="what to show: {items: [{file, title, …}]}")
     page.add_argument("--provenance", type=Path, required=True, help="file of csvr.provenance")
@@ -95,9 +108,14 @@ def over_all(args: argparse.Namespace) -> None:
     """Write what is about all reports: the checks, or the page."""
     expectations = [Expectation.of(params) for params in args.expect]
     if args.command == "check":
+        if bool(args.quality) != bool(args.expect_quality):
+            raise UserError("--quality and --expect-quality: one is of no use without the other")
+        measured, files = None, [*args.metrics, *(args.quality or [])]
+        if args.quality:
+            measured = Measured(Expectation.of(args.expect_quality), args.quality, args.outlier_quality)
         commit = git_state()["commit"]
-        found = checks.examine(expectations, args.metrics, args.index, args.outlier, commit)
-        checks.write(found, args.output, expectations[0].dataset, args.outlier, len(args.metrics))
+        found = checks.examine(expectations, args.metrics, args.index, args.outlier, commit, measured, args.runs)
+        checks.write(found, args.output, expectations[0].dataset, args.outlier, len(files))
     else:
         items = index.read_items(args.items)
         index.write(items, args.provenance, args.checks, expectations, args.output)
@@ -113,15 +131,15 @@ def main() -> None:
     if args.command == "generation":
         generation.write(args.quality, args.output, expected, args.index)
     elif args.command == "curves":
-        curves.draw(args.histories, args.output, expected)
+        curves.draw(args.histories, expected, *args.output)
     else:
         results: Results = load(args.metrics, expected, args.index)
         if args.command == "ablation":
             ablation.write(results, args.output)
-            ablation_figure.draw(results, args.figure)
+            ablation_figure.draw(results, *args.figure)
         elif args.command == "sigma":
             sigma.write(results, args.output)
-            sigma.draw(results, args.figure)
+            sigma.draw(results, *args.figure)
         elif args.command == "pose-quality":
             pose_quality.write(results, args.output, args.quality, args.index)
         elif args.command in BESIDE:
@@ -138,7 +156,7 @@ def main() -> None:
             quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
             summary.write(results, args.histories, quality, args.output, args.plots)
         else:
-            per_class.draw(results, args.output)
+            per_class.draw(results, *args.output)
 
 
 if __name__ == "__main__":

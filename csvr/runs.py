@@ -52,7 +52,7 @@ def _duration(run: dict[str, Any]) -> str:
     return str(seconds).split(".")[0]
 
 
-def _status(run: dict[str, Any]) -> str:
+def status(run: dict[str, Any]) -> str:
     """The recorded status; DIED where a run that should still be going on has given no sign for a minute.
 
     A killed process can't record its end. Sacred's heartbeat comes every ten seconds.
@@ -81,7 +81,7 @@ def table(runs: Path) -> list[dict[str, str]]:
             {
                 "id": folder.name,
                 "step": _step(run, config),
-                "status": _status(run),
+                "status": status(run),
                 "seed": str(config.get("seed", "")),
                 "start": (run.get("start_time") or "")[:19].replace("T", " "),
                 "duration": _duration(run),

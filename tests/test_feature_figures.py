@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import pytest
 import torch
 import yaml
 from compose_params import composed
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from csvr import feature_figures
 from csvr.data.batches import ClipShape
 from csvr.errors import UserError
 from csvr.evaluation.retrieval import first_hit, ranked
+from csvr.feature_figures import DRAWN, Inputs, flat, over_frames, picture
 from csvr.pretrain.model import CSVR
-from csvr.reporting.feature_figures import DRAWN, Inputs, flat, over_frames, picture
 
 TABLE = pd.DataFrame(
     [
@@ -88,14 +91,31 @@ def test_picture_is_the_middle_of_the_video() -> None:
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_figures_in_both_formats(tmp_path: Path, name: str) -> None:
+def test_figures_in_all_formats(tmp_path: Path, name: str) -> None:
     params: dict[str, Any] = yaml.safe_load(composed([]))
     inputs = Inputs(
         CSVR(params, 16).eval(), Stored(), TABLE, {"one": ["A"], "two": ["B", "C"]}, 1, ["f_s", "f_d", "f_i"]
     )  # type: ignore[arg-type]
-    outputs = tmp_path / "figure.png", tmp_path / "figure.svg"
+    outputs = [tmp_path / f"figure{suffix}" for suffix in (".png", ".svg", ".pdf")]
     DRAWN[name](inputs, *outputs)
     assert outputs[0].read_bytes()[:4] == b"\x89PNG" and "<svg" in outputs[1].read_text()
+    assert outputs[2].read_bytes()[:5] == b"%PDF-"
+
+
+def test_map_of_many_classes_has_a_legend_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame(
+        [(f"v_{k}", f"class {k}", k, "test") for k in range(40)], columns=["video", "class", "label", "split"]
+    )
+    drawn: list[Figure] = []
+    monkeypatch.setattr(feature_figures, "video_features", lambda *_: {"f_s": torch.rand(40, 3)})
+    monkeypatch.setattr(feature_figures, "flat", lambda values: values[:, :2])
+    monkeypatch.setattr(feature_figures.style, "save", lambda figure, *_: drawn.append(figure))
+    groups = {"motion": [f"class {k}" for k in range(30)], "both": [f"class {k}" for k in range(30, 40)]}
+    model: Any = SimpleNamespace(encoders=None)
+    DRAWN["features"](Inputs(model, None, table, groups, 1, ["f_s"]))  # type: ignore[arg-type]
+    DRAWN["features"](Inputs(model, None, table, {}, 1, ["f_s"]))  # type: ignore[arg-type]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["motion", "both"]
+    assert not drawn[1].legends and len({line.get_color() for line in drawn[1].axes[0].lines}) == 40
 
 
 def test_no_mask_is_no_figure(tmp_path: Path) -> None:

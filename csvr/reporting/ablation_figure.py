@@ -16,7 +16,7 @@ from csvr.reporting.results import Results
 from csvr.reporting.statistics import accuracy, spread
 
 
-def draw(results: Results, output: Path) -> None:
+def draw(results: Results, *outputs: Path) -> None:
     """Bars are means over seeds, whiskers ± one standard deviation, dots seeds; the dashed line is chance."""
     names, masks, variants = protocol_names(results), results.masks(), results.expected.variants
     figure, axes = plt.subplots(
@@ -29,7 +29,7 @@ def draw(results: Results, output: Path) -> None:
             scores = results.scores(variant, protocol)
             if not scores:
                 planned = protocol in variants[variant].protocols()
-                axis.text(row, 4, "missing" if planned else "not evaluated", ha="center", color="#777777")
+                axis.text(row, 4, "missing" if planned else "not evaluated", ha="center", color=style.GRAY)
                 continue
             for column, (group, mask) in enumerate(masks.items()):
                 values = 100 * np.array([accuracy(x, mask) for x in scores.values()])
@@ -46,4 +46,4 @@ def draw(results: Results, output: Path) -> None:
     handles.append(Line2D([], [], color="#555555", ls="--", lw=0.8))
     figure.legend(handles, [*masks, "one seed", "chance"], loc="outside upper center", ncols=len(masks) + 2)
     axes[-1, 0].set_xticks(range(len(variants)), [v.title.replace(" ", "\n", 1) for v in variants.values()])
-    style.save(figure, output)
+    style.save(figure, *outputs)

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from csvr.data.index import left_out
-from csvr.errors import UserError
-from csvr.reporting import formats
+from csvr.reporting import formats, generation_checks
+from csvr.reporting.failed_runs import attempts, failed_runs
+from csvr.reporting.findings import FEWEST, NAMED, SEVERITIES, Finding, counts, listed
 from csvr.reporting.formats import environment, table
+from csvr.reporting.generation_checks import WHERE, Measured
 from csvr.reporting.protocols import readout_name
 from csvr.reporting.results import Expectation, Results, load
-
-SEVERITIES: Final = ("error", "warning", "note")
-FEWEST: Final = 3
-"""Of fewer seeds none can be told to be the odd one."""
-NAMED: Final = 5
-"""Cells and videos that a finding names; of more it says how many."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report.
-
-    Attributes:
-        severity: "error": a number is missing or wrong. "warning": one may be misleading. "note": worth knowing.
-        what: Its kind.
-        where: Cells ("full seed 0"), or a file.
-        detail: What was found, and what to do.
-    """
-
-    severity: str
-    what: str
-    where: str
-    detail: str
+from csvr.reporting.sifting import Cell, belongs, sifted
 
 
 def examine(
@@ -47,6 +28,8 @@ def examine(
     indexes: Sequence[Path],
     outlier: float,
     commit: str | None = None,
+    measured: Measured | None = None,
+    runs: Path | None = None,
 ) -> list[Finding]:
     """All findings, the worst first.
 
@@ -56,64 +39,49 @@ def examine(
         indexes: Index of each data set, the one that is evaluated on first.
         outlier: How far a seed's top-1 (a share, 0 … 1) may be from the mean of the other seeds.
         commit: Of this checkout, to compare with those of the results.
+        measured: Measurements of generated clips, if there are to be some.
+        runs: Folder of Sacred's runs, to find those that failed.
     """
     found: list[Finding] = []
+    lost = [] if runs is None else attempts(runs)
     cells: dict[str, dict[str, Any]] = {}
     for path in metrics:
-        if not any(_belongs(path, expected) for expected in expectations):
+        if not any(belongs(path, expected) for expected in expectations):
             found.append(Finding("error", "unexpected file", str(path), "no report expects it; remove it"))
     for expected in expectations:
-        mine = [path for path in metrics if path.exists() and _belongs(path, expected)]
-        results, refused = _loaded(mine, expected, indexes[0] if indexes else None)
-        found += [Finding("error", "refused result", name, reason) for name, reason in refused.items()]
-        found += missing(expected, results, set(refused))
+        mine = [path for path in metrics if path.exists() and belongs(path, expected)]
+        index = indexes[0] if indexes else None
+        results, refused = sifted(mine, expected, functools.partial(load, expected=expected, index=index))
+        found += [
+            Finding("error", "refused result", f"{name} seed {seed}", reason)
+            for (name, seed), reason in refused.items()
+        ]
+        found += missing(expected, results, refused.keys())
+        found += failed_runs(lost, expected, {} if results is None else results.cells, ("pretrain", "evaluate"))
         if results is not None:
             found += [*incomplete(results), *failed(results), *outliers(results, outlier)]
             cells |= {f"{name} seed {seed}": cell for (name, seed), cell in results.cells.items()}
+    if measured is not None:
+        # Of the data set of pretraining, which is the last one.
+        generated, about = generation_checks.read(measured, indexes[-1] if indexes else None)
+        found += [*about, *failed_runs(lost, measured.expected, generated, ("generation_quality",))]
+        cells |= {WHERE.format(*where): cell for where, cell in generated.items()}
+        expectations = [*expectations, measured.expected]
     found += [*commits(cells, commit), *unusable(indexes), *few(expectations)]
     # The expectations share cells, and so findings.
     return sorted(dict.fromkeys(found), key=lambda finding: SEVERITIES.index(finding.severity))
 
 
-def _belongs(path: Path, expected: Expectation) -> bool:
-    try:
-        return bool(expected.rows(path))
-    except UserError:
-        return False
-
-
-def _loaded(paths: list[Path], expected: Expectation, index: Path | None) -> tuple[Results | None, dict[str, str]]:
-    """Results of the files that are as expected, None without any; and why each other one is refused, by cell."""
-    good: list[Path] = []
-    refused: dict[str, str] = {}
-    for path in paths:
-        try:
-            load([path], expected, index)
-            good.append(path)
-        except UserError as error:
-            names, seed = expected.rows(path)
-            refused |= {f"{name} seed {seed}": str(error) for name in names}
-    # Each is right by itself, and they may still not belong together: evaluated on other videos, say.
-    while good:
-        try:
-            return load(good, expected, index), refused
-        except UserError as error:
-            culprit = next((path for path in good if str(error).startswith(f"{path}:")), good[-1])
-            good.remove(culprit)
-            names, seed = expected.rows(culprit)
-            refused |= {f"{name} seed {seed}": str(error) for name in names}
-    return None, refused
-
-
-def missing(expected: Expectation, results: Results | None, refused: set[str]) -> Iterator[Finding]:
+def missing(expected: Expectation, results: Results | None, refused: Collection[Cell]) -> Iterator[Finding]:
     """Cells without a metrics file."""
     there = results.cells if results is not None else {}
     for name in expected.variants:
         for seed in expected.seeds:
-            if (name, seed) not in there and (where := f"{name} seed {seed}") not in refused:
+            if (name, seed) not in there and (name, seed) not in refused:
                 yield Finding(
-                    "error", "missing cell", where, f"no metrics file; run snakemake --cores 8 --keep-going; if it "
-                    f"fails, its logs are logs/*/{{pretrain,evaluate}}/{expected.variants[name].cell}/seed{seed}.log",
+                    "error", "missing cell", f"{name} seed {seed}",
+                    "no metrics file; run snakemake --cores 8 --keep-going; if it fails, its logs are "
+                    f"logs/*/{{pretrain,evaluate}}/{expected.variants[name].cell}/seed{seed}.log",
                 )  # fmt: skip
 
 
@@ -222,12 +190,6 @@ def unusable(indexes: Iterable[Path]) -> Iterator[Finding]:
             )
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
 def write(findings: Sequence[Finding], output: Path, dataset: str, outlier: float, cells: int) -> None:
     """Write `output` (.md), and beside it .html, .tex and .csv; the CSV has a line for each finding.
 
@@ -245,10 +207,3 @@ def write(findings: Sequence[Finding], output: Path, dataset: str, outlier: floa
         outlier=f"{100 * outlier:g}", cells=cells, fewest=FEWEST,
     )  # fmt: skip
     formats.write(output, text, [shown] if findings else [], long=str(shown.frame.to_csv(index=False)))
-
-
-def counts(severities: Iterable[str]) -> str:
-    """ "1 error, 2 warnings, 0 notes"."""
-    every = list(severities)
-    numbers = {severity: every.count(severity) for severity in SEVERITIES}
-    return ", ".join(f"{n} {name}{'s' * (n != 1)}" for name, n in numbers.items())

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from csvr.errors import UserError
 from csvr.reporting import style
 from csvr.reporting.claims import FULL
+from csvr.reporting.groups import group_of, ordered
 from csvr.reporting.protocols import protocol_names
 from csvr.reporting.results import Results
 
 PROTOCOLS: Final = ("linear_all", "finetune")
 """Those with one prediction a video."""
-WRITTEN: Final = 30
-"""Most classes of which numbers are written into the cells."""
 
 
 def matrices(results: Results) -> dict[str, tuple[NDArray[np.float64], int]]:
@@ -48,8 +47,7 @@ def matrices(results: Results) -> dict[str, tuple[NDArray[np.float64], int]]:
 
 def order(results: Results) -> list[int]:
     """Classes as they are drawn, group by group; those of no group last."""
-    grouped = [name for members in results.expected.groups.values() for name in members]
-    return [results.classes.index(name) for name in dict.fromkeys([*grouped, *results.classes])]
+    return [results.classes.index(name) for name in ordered(results.expected.groups, results.classes)]
 
 
 def draw(results: Results, *outputs: Path) -> None:
@@ -62,7 +60,8 @@ def draw(results: Results, *outputs: Path) -> None:
     if not found:
         raise UserError(f"no metrics of variant {FULL!r} have predictions of {' or '.join(PROTOCOLS)}; evaluate again")
     count, names, chosen = len(results.classes), protocol_names(results), order(results)
-    side = min(9.0, 0.36 * count + 1.5)
+    # Of many classes no numbers are written into the cells, and the names, small as they are, have to be apart.
+    side = min(9.0, 0.36 * count + 1.5) if count <= style.MANY_CLASSES else max(9.0, 0.09 * count + 1.5)
     figure, axes = plt.subplots(
         1, len(found), figsize=(side * len(found) + 0.8, side + 0.4), squeeze=False, layout="constrained"
     )
@@ -80,7 +79,7 @@ def panel(axis: Axes, percent: NDArray[np.float64]) -> Any:
     """One matrix, (C, C) in %."""
     image = axis.imshow(percent, cmap="cividis", vmin=0, vmax=100)
     axis.grid(visible=False)
-    if len(percent) <= WRITTEN:
+    if len(percent) <= style.MANY_CLASSES:
         for (row, column), share in np.ndenumerate(percent):
             if share >= 0.5:
                 ink = "black" if share > 55 else "white"
@@ -90,10 +89,17 @@ def panel(axis: Axes, percent: NDArray[np.float64]) -> Any:
 
 def ticks(axis: Axes, results: Results, chosen: list[int]) -> None:
     """Class names in the colours of their groups."""
-    group_of = {name: group for group, members in results.expected.groups.items() for name in members}
-    names, size = [results.classes[k] for k in chosen], 8 if len(chosen) <= WRITTEN else 4
-    axis.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=size)
+    groups = group_of(results.expected.groups)
+    names, size, turned = [results.classes[k] for k in chosen], 8.0, 60
+    if len(names) > style.MANY_CLASSES:
+        size, turned = 4.5, 90
+        ends = [k for k in range(1, len(names)) if groups.get(names[k]) != groups.get(names[k - 1])]
+        for end in ends:
+            axis.axvline(end - 0.5, color="white", lw=0.5)
+            axis.axhline(end - 0.5, color="white", lw=0.5)
+    place: dict[str, Any] = {"ha": "right", "va": "center" if turned == 90 else "top", "rotation_mode": "anchor"}
+    axis.set_xticks(range(len(names)), names, rotation=turned, fontsize=size, **place)
     axis.set_yticks(range(len(names)), names, fontsize=size)
     for label, name in zip([*axis.get_xticklabels(), *axis.get_yticklabels()], names * 2, strict=True):
-        label.set_color(style.group_colour(group_of.get(name)))
+        label.set_color(style.group_colour(groups.get(name)))
     axis.set_xlabel("predicted class")

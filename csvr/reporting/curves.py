@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from csvr.data.shards import header
 from csvr.errors import UserError
 from csvr.files import sha256
+from csvr.refusal import require
 from csvr.reporting import style
-from csvr.reporting.results import Expectation, require
+from csvr.reporting.results import Expectation
 
 FIRST = ("loss", "video", "pose", "context")  # panels in this order, other columns after them as they come
 
@@ -54,7 +55,7 @@ def read(paths: list[Path], expected: Expectation) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(paths: list[Path], output: Path, expected: Expectation) -> None:
+def draw(paths: list[Path], expected: Expectation, *outputs: Path) -> None:
     """Draw mean ± standard deviation over seeds.
 
     Raises:
@@ -88,4 +89,4 @@ def draw(paths: list[Path], output: Path, expected: Expectation) -> None:
         for k in range(len(variants))
     ]
     figure.legend(handles, variants, loc="outside upper center", ncols=min(4, len(variants)))
-    style.save(figure, output)
+    style.save(figure, *outputs)

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from csvr.data.index import digest, left_out
 from csvr.errors import UserError
+from csvr.refusal import differences, require
 from csvr.reporting import formats
 from csvr.reporting.cells import MISSING, spread_cell
 from csvr.reporting.formats import Cell, Table, environment, table
 from csvr.reporting.origin import footer_of
-from csvr.reporting.results import Expectation, differences, require
+from csvr.reporting.results import Expectation
 
 PARTS: Final = {"clip": "Reconstruction of the clip", "future": "Prediction of the future"}
 MEASURES: Final = {

@@ -17,14 +17,20 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from csvr.errors import UserError
-from csvr.files import write_text
-from csvr.reporting.checks import SEVERITIES, counts
+from csvr.files import canonical, write_text
+from csvr.reporting.claims import FULL
+from csvr.reporting.findings import SEVERITIES, counts
 from csvr.reporting.formats import environment
-from csvr.reporting.results import Expectation
+from csvr.reporting.protocols import readout_name
+from csvr.reporting.results import READOUTS, Expectation
+from csvr.reporting.sigma import WEIGHTS, weights_text
 
 ORIGIN: Final = "<h2>Where the numbers come from</h2>"
 """In pages of tables: what follows is shown on demand."""
 MEDIA: Final = {".png": "image/png", ".svg": "image/svg+xml", ".mp4": "video/mp4"}
+
+FORMATS: Final = (".svg", ".pdf", ".md", ".csv", ".tex")
+"""In which a report may lie beside the file that is shown."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +138,34 @@ def nodes(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def rows_of(expectations: Iterable[Expectation]) -> dict[str, dict[str, Any]]:
-    """By what tables call a row, title or name: the folder of its results and its effective parameters."""
+    """By name of a variant: the folder of its results and its effective parameters."""
     found: dict[str, dict[str, Any]] = {}
     for expected in expectations:
         for name, variant in expected.variants.items():
             about = {"cell": variant.cell, "about": variant.description, "params": variant.params}
-            found.setdefault(variant.title, about)
             found.setdefault(name, about)
     return found
+
+
+def names_of(expectations: Iterable[Expectation]) -> dict[str, str]:
+    """The variant of a row by what tables call it: its title or name, a feature of variant full, or loss weights."""
+    found: dict[str, str] = {}
+    for expected in expectations:
+        rest = {canonical(_without(variant.params, WEIGHTS)) for variant in expected.variants.values()}
+        for name, variant in expected.variants.items():
+            found.setdefault(variant.title, name)
+            found.setdefault(name, name)
+            # A sweep: all differ in these weights alone, and its table names them.
+            if len(rest) == 1 and len(expected.variants) > 1:
+                found.setdefault(weights_text(*(float(variant.params[key]) for key in WEIGHTS)), name)
+        if FULL in expected.variants:
+            for readout in READOUTS:
+                found.setdefault(readout_name(readout), FULL)
+    return found
+
+
+def _without(params: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in params.items() if key not in keys}
 
 
 def write(
@@ -172,14 +198,16 @@ def write(
         dataset=expectations[0].dataset, categories=categories, findings=findings,
         missing=[item for item in items if not Path(item.file).exists()],
         counts=counts(row["severity"] for row in findings), checks=checks.with_suffix(".md"),
-        data={"used": used, "files": files, "rows": rows_of(expectations)},
+        data={"used": used, "files": files, "rows": rows_of(expectations), "names": names_of(expectations)},
     )  # fmt: skip
     write_text(output, text)
 
 
 def _shown(item: Item) -> dict[str, Any]:
     path = Path(item.file)
+    others = [suffix for suffix in FORMATS if suffix != path.suffix and path.with_suffix(suffix).exists()]
     shown: dict[str, Any] = {"item": item, "there": path.exists(), "uri": "", "body": "", "origin": ""}
+    shown["others"] = others
     if not path.exists():
         return shown
     if path.suffix == ".html":

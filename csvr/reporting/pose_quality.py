@@ -9,11 +9,12 @@ from typing import Any
 from csvr.data.index import digest
 from csvr.errors import UserError
 from csvr.pose.quality import ALPHA
+from csvr.refusal import require
 from csvr.reporting import formats
 from csvr.reporting.cells import ABSENT, spread_cell
 from csvr.reporting.formats import Cell, Table, environment, table
 from csvr.reporting.origin import footer, run_rows
-from csvr.reporting.results import Expectation, Results, require
+from csvr.reporting.results import Expectation, Results
 
 MEASURES = {"mpjpe": "MPJPE", f"pck@{ALPHA}": f"PCK@{ALPHA}", "oks": "OKS"}
 """Columns: keys of `csvr.evaluation.pretext`, and how they are called."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from csvr.data.index import digest, left_out
 from csvr.errors import UserError
 from csvr.files import params_sha256
+from csvr.refusal import differences, require
+from csvr.reporting.groups import spelled
 
 Floats = NDArray[np.float64]
 PROTOCOLS = ("linear_few", "linear_all", "finetune", "retrieval")
@@ -173,30 +175,6 @@ def _without_code(value: Any) -> Any:
     return {k: _without_code(v) for k, v in value.items() if k != "code"} if isinstance(value, dict) else value
 
 
-def differences(found: Any, expected: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Every leaf in which two nested parameter sets differ: (dotted key, found, expected); "(absent)" for no value."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        result = []
-        for name in sorted(found.keys() | expected.keys(), key=str):
-            dotted = f"{key}.{name}" if key else str(name)
-            result += differences(found.get(name, "(absent)"), expected.get(name, "(absent)"), dotted)
-        return result
-    return [] if found == expected else [(key, found, expected)]
-
-
-def require(path: Path, found: Any, expected: Any, mend: str) -> None:
-    """Refuse a file that was not made as expected.
-
-    Raises:
-        UserError: Names the file, the first three keys that differ with both values, and the command that mends it.
-    """
-    wrong = differences(found, expected)
-    if wrong:
-        shown = "; ".join(f"{key} = {a!r}, expected {b!r}" for key, a, b in wrong[:3])
-        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
-        raise UserError(f"{path}: made with {shown}{more}; run {mend}")
-
-
 def load(paths: list[Path], expected: Expectation, index: Path | None = None) -> Results:
     """Read metrics files and refuse what does not belong in one table.
 
@@ -231,6 +209,7 @@ def load(paths: list[Path], expected: Expectation, index: Path | None = None) ->
             f"run snakemake --cores 8 {first[0]} --forcerun {'evaluate' if where == 'target' else 'pretrain'}"
         )
     classes = first[1]["classes"]
+    expected = replace(expected, groups=spelled(expected.groups, classes))
     for group, members in expected.groups.items():
         unknown = [name for name in members if name not in classes]
         if unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,6 +18,14 @@ from csvr.reporting.origin import footer, run_rows
 from csvr.reporting.protocols import protocol_names
 from csvr.reporting.results import OVERALL, Results
 from csvr.reporting.statistics import accuracy, spread
+
+WEIGHTS: Final = ("sigma_p", "sigma_c")
+"""What the sweep varies, in the order of the table's columns."""
+
+
+def weights_text(sigma_p: float, sigma_c: float) -> str:
+    """What names a row of the table."""
+    return f"σ_p = {sigma_p:g}, σ_c = {sigma_c:g}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def write(results: Results, output: Path) -> None:
     formats.write(output, text, shown, "protocol")
 
 
-def draw(results: Results, output: Path) -> None:
+def draw(results: Results, *outputs: Path) -> None:
     """A panel a protocol, a line a σ_c over σ_p: mean over seeds ± one standard deviation; the ring is full."""
     names, mask = protocol_names(results), results.masks()[OVERALL]
     figure, axes = plt.subplots(
@@ -104,4 +112,4 @@ def draw(results: Results, output: Path) -> None:
     handles.append(Line2D([], [], ls="", marker="o", ms=10, mfc="none", mec="black"))
     labels.append("variant full")
     figure.legend(handles, labels, loc="outside upper center", ncols=max(1, len(labels)))
-    style.save(figure, output)
+    style.save(figure, *outputs)

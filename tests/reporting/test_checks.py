@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ import pandas as pd
 import pytest
 
 from csvr.data.index import COLUMNS
-from csvr.reporting.checks import Finding, examine, listed, write
+from csvr.errors import UserError
+from csvr.reporting.checks import examine, write
+from csvr.reporting.findings import Finding, listed
+from csvr.reporting.generation_checks import Measured
 from csvr.reporting.results import Expectation
+from tests.reporting import test_generation
+from tests.reporting.conftest import params, place
 
 OUTLIER = 0.1
 
@@ -155,12 +161,113 @@ def test_errors_stand_first_in_every_format(make, expect, tmp_path) -> None:
     output = tmp_path / "checks.md"
     write(findings, output, "mannequin", OUTLIER, 7)
     text = output.read_text()
-    assert "**1 error, 0 warnings, 1 note** in 7 metrics files" in text and "a \\| b" in text and "10 points" in text
+    assert "**1 error, 0 warnings, 1 note** in 7 files of results" in text and "a \\| b" in text and "10 points" in text
     assert "<b>" not in output.with_suffix(".html").read_text()
     assert pd.read_csv(output.with_suffix(".csv")).severity.tolist() == ["error", "note"]
     write([], output, "mannequin", OUTLIER, 7)
     assert "Nothing is missing" in output.read_text()
     assert output.with_suffix(".csv").read_text() == "severity,what,where,detail\n"
+
+
+@pytest.fixture
+def measured(tmp_path, expect):
+    """Measurements of generated clips of two variants, three seeds each; `change` may edit a cell or leave it out."""
+
+    def run(change: Callable[..., Any] = lambda *_: None) -> Measured:
+        paths, about = [], {}
+        for name in ("full", "no_pose"):
+            place = {"title": name, "description": "", "cell": f"{name}/w"}
+            about[name] = place | {"params": test_generation.params(name)}
+            for seed in (0, 1, 2):
+                made = test_generation.cell(name, seed)
+                for part in made["measures"]["generated"].values():
+                    part |= {"psnr": 15.0 + 0.1 * seed, "ssim": 0.3, "frechet": 5.0 + seed}
+                path = tmp_path / "results" / "mannequin" / name / "w" / f"seed{seed}" / "generation.json"
+                paths.append(path)
+                path.unlink(missing_ok=True)
+                if change(name, seed, made) is not False:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(json.dumps(made))
+        wanted = expect | {"variants": about, "order": list(about), "code": test_generation.CODE}
+        return Measured(Expectation.of(wanted), paths, {"psnr": 0.05, "frechet": 0.5, "fvd": 0.5})
+
+    return run
+
+
+def test_measurements_of_generated_clips_are_looked_at_too(make, expect, measured) -> None:
+    metrics = make()
+    assert found(metrics, expect, measured=measured(), commit="0123abcd") == []
+
+    def edit(variant, seed, cell):
+        future = cell["measures"]["generated"]["future"]
+        if (variant, seed) == ("full", 0):
+            return False
+        if (variant, seed) == ("full", 1):
+            cell["measures"]["repeated"]["clip"]["ssim"] = float("nan")
+        if (variant, seed) == ("no_pose", 0):
+            cell["git"]["commit"] = "fffffff"
+        if (variant, seed) == ("no_pose", 2):
+            future |= {"frechet": 8.5, "psnr": 16.0}  # of the others 5.5 and 15.05
+        return None
+
+    findings = found(metrics, expect, measured=measured(edit), commit="0123abcd")
+    assert [(f.severity, f.what, f.where) for f in findings] == [
+        ("error", "missing cell", "full seed 0, generated clips"),
+        ("error", "failed seed", "full seed 1, generated clips"),
+        ("warning", "outlier", "no_pose seed 2, generated clips"),
+        ("warning", "outlier", "no_pose seed 2, generated clips"),
+        ("warning", "another commit", "no_pose seed 0, generated clips"),
+    ]
+    assert "repeated.clip.ssim not finite" in findings[1].detail and "generation_quality/full/w" in findings[0].detail
+    assert {f.detail.split(",")[0] for f in findings[2:4]} == {"psnr of the future: 16", "frechet of the future: 8.5"}
+    assert "1 of 26 cells" in findings[4].detail
+
+
+def test_a_measurement_that_the_table_would_refuse(make, expect, measured) -> None:
+    def edit(variant, seed, cell):
+        if (variant, seed) == ("no_pose", 1):
+            cell["code"] = cell["code"] | {"generation_quality": "old"}
+
+    (finding,) = found(make(), expect, measured=measured(edit))
+    assert (finding.what, finding.where) == ("refused result", "no_pose seed 1, generated clips")
+    assert "code.generation_quality = 'old'" in finding.detail
+
+
+def run_record(runs: Path, number: int, step: str, status: str, config: dict[str, Any], trace: str = "") -> None:
+    folder = runs / str(number)
+    folder.mkdir(parents=True)
+    about = {"experiment": {"name": step}, "status": status, "start_time": "2020-01-01T00:00:00", "heartbeat": None}
+    (folder / "run.json").write_text(json.dumps(about | {"fail_trace": trace.splitlines(keepends=True)}))
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_failed_runs_of_a_cell(make, expect, measured, tmp_path) -> None:
+    """Errors where the cell has no result; attempts with other parameters, seeds or variants are of no matter."""
+    runs = tmp_path / "runs"
+    paths = make(lambda variant, seed, _: (variant, seed) != ("no_pose", 1))
+    config = {name: params(name) | {"variant": name, "seed": 1} for name in ("full", "no_pose")}
+    trained = {key: value for key, value in config["no_pose"].items() if key != "evaluate"}
+    run_record(runs, 9, "pretrain", "RUNNING", trained)
+    run_record(runs, 10, "pretrain", "FAILED", trained, "Traceback\n  File\ncsvr.errors.UserError: no memory\n\n")
+    run_record(runs, 2, "evaluate", "INTERRUPTED", config["full"])
+    run_record(runs, 3, "evaluate", "FAILED", config["full"] | {"sigma_p": 0.25}, "x")
+    run_record(runs, 4, "evaluate", "FAILED", config["full"] | {"seed": 7}, "x")
+    run_record(runs, 5, "evaluate", "COMPLETED", config["full"])
+    run_record(runs, 6, "clips", "FAILED", {"seed": 1}, "x")
+    run_record(runs, 7, "generation_quality", "FAILED", test_generation.params("full") | {"variant": "full", "seed": 0})
+    (runs / "8").mkdir()
+    (runs / "8" / "run.json").write_text("{")
+    findings = found(paths, expect, runs=runs, measured=measured(), commit="0123abcd")
+    assert [(f.severity, f.what, f.where) for f in findings] == [
+        ("error", "missing cell", "no_pose seed 1"),
+        ("error", "failed run", "no_pose seed 1"),
+        ("note", "failed run", "full seed 1"),
+        ("note", "failed run", "full seed 0"),
+    ]
+    assert findings[1].detail == "pretrain in runs 9, 10: FAILED (csvr.errors.UserError: no memory)"
+    assert findings[2].detail == "evaluate in run 2: INTERRUPTED; the result is that of run 101"
+    assert findings[3].detail == "generation_quality in run 7: FAILED; the result is that of run 200"
+    assert found(paths, expect, runs=tmp_path / "none") == found(paths, expect)
 
 
 def test_the_command_writes_it(make, expect, call, tmp_path) -> None:
@@ -169,13 +276,21 @@ def test_the_command_writes_it(make, expect, call, tmp_path) -> None:
     expect_file = tmp_path / "expected.json"
     expect_file.write_text(json.dumps(expect))
     output = tmp_path / "reports" / "checks.md"
-    call(
+    run_record(tmp_path / "runs", 1, "evaluate", "FAILED", params("full") | {"variant": "full", "seed": 0}, "x\n")
+    flags = (
         "check", "--metrics", *paths, "--expect", expect_file, "--index", index, "--outlier", OUTLIER,
-        "--output", output,
+        "--runs", tmp_path / "runs", "--output", output,
     )  # fmt: skip
+    quality = tmp_path / "results" / "mannequin" / place("full") / "seed0" / "generation.json"
+    only = json.dumps(expect | {"variants": {"full": expect["variants"]["full"]}, "order": ["full"], "seeds": [0]})
+    with pytest.raises(UserError, match="--quality and --expect-quality"):
+        call(*flags, "--quality", quality)
+    call(*flags, "--quality", quality, "--expect-quality", only, "--outlier-quality", '{"psnr": 0.05}')
     # What this checkout's commit is, the synthetic cells can't know.
     table = pd.read_csv(output.with_suffix(".csv"))
-    assert table.query("what == 'missing cell'")["where"].tolist() == ["full seed 0"]
+    assert table.query("what == 'missing cell'")["where"].tolist() == ["full seed 0", "full seed 0, generated clips"]
+    assert table.query("what == 'failed run'")["detail"].tolist() == ["evaluate in run 1: FAILED (x)"]
+    assert "in 22 files of results" in output.read_text()
 
 
 def test_long_lists_are_cut() -> None:

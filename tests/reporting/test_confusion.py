@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from csvr.errors import UserError
-from csvr.reporting.confusion import draw, matrices, order
+from csvr.reporting.confusion import draw, matrices, order, panel, ticks
 from csvr.reporting.results import Expectation, load
 from tests.reporting.conftest import CLASSES, EACH
 
@@ -45,6 +47,20 @@ def test_figure_in_both_formats(make, expect, call, tmp_path) -> None:
     png, svg = tmp_path / "f" / "confusion.png", tmp_path / "f" / "confusion.svg"
     call("confusion", "--metrics", *make(predictions), "--expect", json.dumps(expect), "--output", png, svg)
     assert png.read_bytes()[:4] == b"\x89PNG" and "<svg" in svg.read_text()
+
+
+def test_many_classes_have_names_in_the_figure_and_no_numbers() -> None:
+    figure, axis = plt.subplots()
+    panel(axis, np.full((101, 101), 50.0))
+    assert not axis.texts
+    classes = [f"class {k}" for k in range(101)]
+    expected = SimpleNamespace(groups={"motion": classes[:40], "context": classes[40:]})
+    ticks(axis, SimpleNamespace(classes=classes, expected=expected), list(range(101)))
+    assert [label.get_text() for label in axis.get_yticklabels()] == classes
+    assert {label.get_rotation() for label in axis.get_xticklabels()} == {90.0}
+    # A line between the groups, and none elsewhere.
+    assert [line.get_ydata()[0] for line in axis.lines if line.get_xdata() == [0, 1]] == [39.5]
+    plt.close(figure)
 
 
 def test_without_predictions_there_is_no_figure(make, expect, tmp_path) -> None:

@@ -14,9 +14,9 @@ from matplotlib import pyplot as plt
 
 from csvr.errors import UserError
 from csvr.reporting import checks, style
-from csvr.reporting.checks import Finding
+from csvr.reporting.findings import Finding
 from csvr.reporting.formats import html
-from csvr.reporting.index import Item, body, data_uri, nodes, read_findings, write
+from csvr.reporting.index import Item, body, data_uri, names_of, nodes, read_findings, write
 from csvr.reporting.results import Expectation
 
 ROW = "| title of full | 90.0 ± 1.0 (3) |\n"
@@ -32,7 +32,7 @@ def page(tmp_path: Path, expect, monkeypatch):
 
     def make(findings: tuple[Finding, ...] = (FINDING,), **changes: Any) -> str:
         Path("reports/figures").mkdir(parents=True, exist_ok=True)
-        text = TABLE.replace(ROW, changes.get("rows", ROW))
+        text = changes.get("table") or TABLE.replace(ROW, changes.get("rows", ROW))
         Path("reports/table_a.html").write_text(html(text + ORIGIN, "Ablation"))
         figure, _ = plt.subplots(figsize=(1, 1))
         style.save(figure, Path("reports/figures/b.png"))
@@ -44,13 +44,17 @@ def page(tmp_path: Path, expect, monkeypatch):
             cell: {"sha256": "c" * 64, "step": "evaluate", "run": "12", "from": ["features/index.csv"]},
             "features/index.csv": {"sha256": "d" * 64, "step": "index", "run": "1", "from": [], "videos": {"v": "e"}},
         }
+        for name, run in changes.get("more", {}).items():
+            graph[name] = {"sha256": "f" * 64, "step": "evaluate", "run": run, "from": []}
+            graph["reports/table_a.html"]["from"].append(name)
         Path("reports/provenance.json").write_text(json.dumps(graph))
         items = changes.get("items") or [
             Item("reports/table_a.html", "accuracy", "Ablation", "What <it> shows."),
             Item("reports/figures/b.png", "a figure", "Ablation"),
         ]
         output = Path("reports/index.html")
-        write(items, Path("reports/provenance.json"), Path("reports/checks.csv"), [Expectation.of(expect)], output)
+        expected = changes.get("expected") or [Expectation.of(expect)]
+        write(items, Path("reports/provenance.json"), Path("reports/checks.csv"), expected, output)
         return output.read_text()
 
     return make
@@ -82,9 +86,22 @@ def test_tables_and_where_they_come_from(page) -> None:
     found = data(text)
     (cell,) = found["used"]["reports/table_a.html"]
     assert found["files"][cell]["run"] == "12" and found["files"]["features/index.csv"]["videos"] == 1
-    row = found["rows"]["title of full"]
+    assert found["names"]["title of full"] == found["names"]["full"] == found["names"]["f_d"] == "full"
+    row = found["rows"]["full"]
     assert f"/{row['cell']}/seed" in cell and row["params"]["pretrain"]["steps"] == 300
-    assert found["rows"]["full"] == row
+    assert "also as .md, .csv" not in text
+
+
+def test_rows_of_a_sweep_are_named_by_their_weights(expect) -> None:
+    """Of an expectation whose variants differ in nothing else."""
+    points = {}
+    for name, sigma_p in (("full", 1.0), ("sigma_p=0.5,sigma_c=3", 0.5)):
+        params = expect["variants"]["full"]["params"] | {"sigma_p": sigma_p, "sigma_c": 3.0}
+        points[name] = {"title": name, "description": "", "params": params, "cell": f"full/sigma_p={sigma_p:g}"}
+    sweep = Expectation.of(expect | {"variants": points, "order": list(points)})
+    named = names_of([Expectation.of(expect), sweep])
+    assert named["σ_p = 0.5, σ_c = 3"] == "sigma_p=0.5,sigma_c=3" and named["σ_p = 1, σ_c = 3"] == "full"
+    assert not any(name.startswith("σ_p") for name in names_of([Expectation.of(expect)]))
 
 
 def test_a_report_that_is_not_there_is_named(page) -> None:
@@ -110,23 +127,53 @@ def test_what_is_no_report_is_refused(page, tmp_path) -> None:
         read_findings(other)
 
 
+def in_browser(page: str, script: str, file: Path) -> str:
+    """The title that a script gives the page."""
+    file.write_text(f"{page}<script>{script}</script>")
+    words = "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", file.as_uri()
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    return re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)[1]
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+def test_a_click_on_any_cell_shows_what_it_was_made_of(page, expect, tmp_path) -> None:
+    """A point of the sweep its own runs, a difference those of full too, and a published row the file of it."""
+    points = {
+        name: {"title": name, "description": "", "cell": f"full/sigma_p={p:g}"}
+        | {"params": expect["variants"]["full"]["params"] | {"sigma_p": p, "sigma_c": 3.0}}
+        for name, p in (("full", 1.0), ("sigma_p=0.5,sigma_c=3", 0.5))
+    }
+    sweep = Expectation.of(expect | {"variants": points, "order": list(points)})
+    text = "# T\n\n| σ_p | σ_c | top-1 | Δ top-1 |\n|--:|--:|--:|--:|\n| 0.5 | 3 | 9 | +1 |\n| 1 | 3 | 8 | – |\n\n"
+    text += "| method | source |\n|:--|--:|\n| Other | M |\n"
+    more = {
+        "results/mannequin/full/sigma_p=0.5/seed0/metrics.json": "55", "results/none/x/seed0/metrics.json": "66",
+        "params/published/x.csv": "77",
+    }  # fmt: skip
+    acts = """
+const [swept, published] = document.querySelectorAll("#table_a table"), seen = [];
+for (const [table, row, cell] of [[swept, 0, 2], [swept, 0, 3], [swept, 1, 0], [published, 0, 1]]) {
+  table.tBodies[0].rows[row].cells[cell].click();
+  seen.push([...document.querySelectorAll("dialog li")].map(item => /run (\\d+)/.exec(item.textContent)[1]).join("+"));
+}
+document.title = seen.join(" / ");"""
+    title = in_browser(page(table=text, more=more, expected=[sweep]), acts, tmp_path / "acted.html")
+    # Of full's metrics the index is a source.
+    assert title == "55 / 55+12+1 / 12+1 / 77"
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
 def test_a_click_sorts_and_another_shows_the_runs(page, tmp_path) -> None:
-    acts = """<script>
+    acts = """
 const table = document.querySelector("#table_a table"), heads = table.tHead.rows[0].cells;
 const order = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent).join(",");
 const seen = [];
 for (const k of [1, 1, 0]) { heads[k].click(); seen.push(order()); }
 table.tBodies[0].rows[2].cells[1].click();
 seen.push(document.querySelector("dialog[open] div").textContent);
-document.title = seen.join(" / ");
-</script>"""
+document.title = seen.join(" / ");"""
     rows = "| b | <0.001 |\n| c | missing |\n| title of full (this run) | −5.0 ± 1.0 (3) |\n"
-    file = tmp_path / "acted.html"
-    file.write_text(page(rows=rows) + acts)
-    words = "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", file.as_uri()
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)[1]
+    title = in_browser(page(rows=rows), acts, tmp_path / "acted.html")
     assert title.startswith("O,b,c / b,O,c / b,c,O / ".replace("O", "title of full (this run)"))
     # Values as sorted: what is missing stands last either way.
     assert "accuracy: title of full, top-1: −5.0" in title.replace("Accuracy", "accuracy")

@@ -14,11 +14,22 @@ import pytest
 from csvr.data import shards
 from csvr.errors import UserError
 from csvr.files import sha256
+from csvr.reporting import style
 from csvr.reporting.ablation import write
 from csvr.reporting.claims import CONTRARY, NOT_SUPPORTED, SUPPORTED, UNTESTABLE, claims, interval_text
+from csvr.reporting.groups import ordered
+from csvr.reporting.per_class import panels, points
 from csvr.reporting.results import Expectation, load
 from csvr.reporting.statistics import Interval, accuracy
 from tests.reporting.conftest import POSES, place
+
+HEADS = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+
+
+def assert_drawn(*paths: Path) -> None:
+    """All three formats are there, and are what their suffixes say."""
+    assert [path.suffix for path in paths] == list(HEADS)
+    assert all(path.read_bytes().startswith(HEADS[path.suffix]) for path in paths)
 
 
 @pytest.fixture
@@ -28,9 +39,11 @@ def ablation(call, tmp_path):
     def run(paths: list[Path], expect: dict, figure: Path | None = None) -> dict[str, str]:
         output = tmp_path / "reports" / "table.md"
         if figure:
-            flags = ("--metrics", *paths, "--expect", json.dumps(expect), "--output", output, "--figure", figure)
-            call("ablation", *flags)
-            assert figure.read_bytes()[:4] == b"\x89PNG"
+            drawn = [figure.with_suffix(suffix) for suffix in HEADS]
+            call(
+                "ablation", "--metrics", *paths, "--expect", json.dumps(expect), "--output", output, "--figure", *drawn
+            )
+            assert_drawn(*drawn)
         else:
             write(load(paths, Expectation.of(expect)), output)
         return {suffix: output.with_suffix(suffix).read_text() for suffix in (".md", ".html", ".csv")}
@@ -188,7 +201,8 @@ def test_reports_are_reproducible(make, expect, ablation, tmp_path):
     paths = make()
     one, two = tmp_path / "figures" / "one.png", tmp_path / "figures" / "two.png"
     assert ablation(paths, expect, one) == ablation(paths[::-1], expect, two)
-    assert one.read_bytes() == two.read_bytes()
+    for suffix in HEADS:
+        assert one.with_suffix(suffix).read_bytes() == two.with_suffix(suffix).read_bytes()
 
 
 def test_figure_with_missing_runs(make, expect, ablation, tmp_path):
@@ -201,9 +215,31 @@ def test_interval_text_has_no_negative_zero():
 
 
 def test_per_class(make, expect, call, tmp_path):
-    output = tmp_path / "per_class.png"
-    call("per-class", "--metrics", *make(), "--expect", json.dumps(expect), "--output", output)
-    assert output.read_bytes()[:4] == b"\x89PNG"
+    outputs = [tmp_path / f"per_class{suffix}" for suffix in HEADS]
+    call("per-class", "--metrics", *make(), "--expect", json.dumps(expect), "--output", *outputs)
+    assert_drawn(*outputs)
+
+
+def test_per_class_of_many_classes_is_a_page_with_a_panel_for_each_group(monkeypatch):
+    classes = [f"class {k}" for k in range(101)]
+    groups = {"motion": classes[::2], "context": classes[1:61:2]}
+    order = ordered(groups, classes)
+    values = {readout: np.random.default_rng(0).uniform(0, 100, (3, 101)) for readout in ("f_s", "f_d", "f_i")}
+    drawn = []
+    monkeypatch.setattr(style, "save", lambda figure, *_: drawn.append(figure))
+    points(values, order, groups, "t", 1.0, Path("x.png"))
+    (figure,) = drawn
+    assert max(figure.get_size_inches()) < 14
+    shown = {axis.get_title(): [label.get_text() for label in axis.get_yticklabels()] for axis in figure.axes}
+    assert [len(names) for names in shown.values()] == [26, 25, 30, 20]
+    assert list(shown) == ["motion (1 of 2)", "motion (2 of 2)", "context", "no group"]
+    assert sum(shown.values(), []) == order
+    # The mean of a class stands in its row.
+    (_, _, points_of_fi) = [line for line in figure.axes[2].lines if line.get_marker() in "osD"]
+    place = order.index("class 5") - 51
+    assert points_of_fi.get_xdata()[place] == pytest.approx(values["f_i"][:, 51 + place].mean())
+    assert round(points_of_fi.get_ydata()[place]) == place
+    assert [title for title, _ in panels(classes, {})] == [""] * 3
 
 
 def test_per_class_needs_full(make, expect, call, tmp_path):
@@ -311,10 +347,10 @@ def test_curves(call, expect, tmp_path):
             paths.append(write_history(path, table if variant == "full" else table.drop(columns="novel"), expect))
     untrained = tmp_path / place("random_init") / "seed0" / "history.csv"
     write_history(untrained, pd.DataFrame({"step": [0], "run": "7"}), expect)
-    output = tmp_path / "curves.png"
-    flags = "--expect", json.dumps(expect), "--output", output
+    outputs = [tmp_path / f"curves{suffix}" for suffix in HEADS]
+    flags = "--expect", json.dumps(expect), "--output", *outputs
     call("curves", "--histories", *paths, untrained, *flags)
-    assert output.read_bytes()[:4] == b"\x89PNG"
+    assert_drawn(*outputs)
     with pytest.raises(UserError, match="not trained"):
         call("curves", "--histories", untrained, *flags)
     untrained.write_text("")
@@ -322,7 +358,7 @@ def test_curves(call, expect, tmp_path):
         call("curves", "--histories", untrained, *flags)
     other = expect | {"code": expect["code"] | {"pretrain": "new"}}
     with pytest.raises(UserError, match="code = 'ppp.*expected 'new'.*--forcerun pretrain"):
-        call("curves", "--histories", *paths, "--expect", json.dumps(other), "--output", output)
+        call("curves", "--histories", *paths, "--expect", json.dumps(other), "--output", *outputs)
 
 
 def test_sigma(make, call, expect, tmp_path):
@@ -338,8 +374,8 @@ def test_sigma(make, call, expect, tmp_path):
 
     paths = make(edit)
     wanted = json.dumps(expect | {"variants": about, "order": list(names), "seeds": [0, 1]})
-    output, figure = tmp_path / "table_sigma.md", tmp_path / "sigma.png"
-    call("sigma", "--metrics", *paths, "--expect", wanted, "--output", output, "--figure", figure)
+    output, drawn = tmp_path / "table_sigma.md", [tmp_path / f"sigma{suffix}" for suffix in HEADS]
+    call("sigma", "--metrics", *paths, "--expect", wanted, "--output", output, "--figure", *drawn)
     text = output.read_text()
     found = [line.split("|")[1:4] for line in text.splitlines() if re.match(r"\| (0.5|1) \| 3 \|", line)]
     assert [row[:2] for row in found] == [[" 0.5 ", " 3 "], [" 1 ", " 3 "]] * 4
@@ -347,10 +383,10 @@ def test_sigma(make, call, expect, tmp_path):
     mean = 100 * np.mean([cell["scores"]["linear_few"]["all"] for cell in cells])
     assert found[0][2].startswith(f" {mean:.1f} ± ")
     assert "minus variant full (σ_p = 1, σ_c = 3)" in text
-    assert figure.read_bytes()[:4] == b"\x89PNG"
+    assert_drawn(*drawn)
     with pytest.raises(UserError, match="sigma_p = 0.5, expected 0.25"):
         call("sigma", "--metrics", *paths, "--expect", wanted.replace("0.5", "0.25"), "--output", output,
-             "--figure", figure)  # fmt: skip
+             "--figure", *drawn)  # fmt: skip
 
 
 def test_summary(make, call, expect, tmp_path):

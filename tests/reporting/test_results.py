@@ -10,7 +10,7 @@ import pytest
 
 from csvr.data.index import COLUMNS, digest
 from csvr.errors import UserError
-from csvr.reporting.results import Expectation, differences, load
+from csvr.reporting.results import Expectation, load
 
 
 def at(target: tuple[str, int], edit: Any) -> Any:
@@ -152,13 +152,6 @@ def test_missing_cells_are_kept_as_missing(make, expect):
 def test_expectation_needs_its_keys(expect):
     with pytest.raises(UserError, match="seeds"):
         Expectation.of({key: value for key, value in expect.items() if key != "seeds"})
-
-
-def test_differences_are_deep_and_dotted():
-    assert differences({"a": {"b": 1, "c": [1, 2]}}, {"a": {"b": 1.0, "c": [1, 3]}, "d": None}) == [
-        ("a.c", [1, 2], [1, 3]),
-        ("d", "(absent)", None),
-    ]
 
 
 def test_digest_is_of_parameters_and_not_of_code(expect):

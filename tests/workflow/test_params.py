@@ -21,6 +21,7 @@ from csvr.context.c3d import C3D
 from csvr.context.iframe import IFrameEncoder
 from csvr.context.projection import ProjectionHead
 from csvr.context.s3d import S3D
+from csvr.data.layouts import LAYOUTS
 from csvr.data.mannequin import ACTIONS
 from csvr.generation.discriminator import VideoDiscriminator
 from csvr.generation.tganv2 import VideoGenerator
@@ -66,6 +67,21 @@ def test_groups_are_those_of_the_generator() -> None:
     assert {name: group for group, names in groups.items() for name in names} == {
         name: action.group for name, action in ACTIONS.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"), [("ucf101", "ApplyEyeMakeup", "YoYo"), ("hmdb51", "brush_hair", "wave")]
+)
+def test_groups_of_published_data_sets_have_each_class_once(name: str, first: str, last: str) -> None:
+    groups = yaml.safe_load((ROOT / f"params/dataset/{name}.yaml").read_text())["groups"]
+    names = [member for members in groups.values() for member in members]
+    assert list(groups) == ["motion", "context", "both"]
+    assert len(names) == len({member.lower() for member in names}) == LAYOUTS[name].classes
+    assert (sorted(names)[0], sorted(names)[-1]) == (first, last)
+    assert all(members == sorted(members, key=str.lower) for members in groups.values())
+    if name == "ucf101":
+        order = sorted(names, key=str.lower)
+        assert [order.index(known) + 1 for known in ("Haircut", "HandstandPushups", "Typing")] == [34, 37, 95]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -124,8 +126,9 @@ def test_everything_is_made(finished: Path) -> None:
             assert (finished / "reports" / f"table_{table}{suffix}").stat().st_size > 0
     assert "Published numbers: none for this data set." in (finished / "reports/table_retrieval.md").read_text()
     drawn = "table_ablation", "per_class", "dataset_mannequin", "training_curves", "sigma_sweep"
-    for name in (*drawn, "confusion", "retrieval", "features", "mask"):
-        assert (finished / "reports" / "figures" / f"{name}.png").stat().st_size > 1000
+    for name in (*drawn, "confusion", "retrieval", "features", "mask", "predictions"):
+        for suffix, head in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
+            assert (finished / "reports" / "figures" / f"{name}{suffix}").read_bytes()[:10].startswith(head)
     cell = finished / folder()
     ids = {json.loads((cell / "metrics.json").read_text())["run_id"]}
     for name in (f"{folder()}/history.csv", "features/mannequin/index.csv"):
@@ -326,7 +329,40 @@ def test_same_seed_same_bits(finished: Path, snakemake: Run) -> None:
     assert metrics[0]["scores"] == metrics[1]["scores"]
 
 
-def test_html_report(finished: Path, snakemake: Run) -> None:
-    done = snakemake(finished, "--report", "report.html")
-    assert done.returncode == 0, done.stdout
-    assert "table_ablation" in (finished / "report.html").read_text()
+def embedded(page: str, name: str) -> Any:
+    """A value that Snakemake's report holds as JSON, in the script of that name."""
+    return json.loads(re.search(rf'<script id="{name}">\s*var \w+ = (.*?);?\s*</script>', page, re.DOTALL)[1])
+
+
+def test_snakemakes_report(finished: Path, snakemake: Run, tmp_path: Path) -> None:
+    """Every table, figure and video is in it, whole, with a category, labels and a caption with nothing left open."""
+    packed = finished / "reports/report.zip"
+    try:
+        done = snakemake(finished, "--report", "reports/report.zip")
+        assert done.returncode == 0, done.stdout
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(tmp_path)
+    finally:
+        # What lies in reports/ is compared with what rules make.
+        packed.unlink(missing_ok=True)
+    page = (tmp_path / "report/report.html").read_text()
+    shown, categories = embedded(page, "results"), embedded(page, "categories")
+    made = {path.relative_to(finished).as_posix() for path in (finished / "reports").rglob("*.*")}
+    tables = {path for path in made if path.endswith(".html")} - {"reports/index.html"}
+    drawn = {path for path in made if path.endswith((".png", ".mp4"))}
+    assert set(shown) == tables | drawn and len(tables) == 12 and len(drawn) == 12
+    kinds = {".html": "table", ".png": "figure", ".mp4": "video"}
+    for path, about in shown.items():
+        assert about["labels"]["what"] and about["labels"]["kind"] == kinds[Path(path).suffix]
+        caption = re.sub(r"<[^>]*>", "", about["caption"])
+        assert len(caption.split()) > 5 and not re.search(r"[{}]|``|problematic|system-message", about["caption"])
+        assert (tmp_path / "report" / about["data_uri"]).read_bytes() == (finished / path).read_bytes()
+    # One each, but for the two tables that have a figure, and for the two videos.
+    assert len({about["caption"] for about in shown.values()}) == len(shown) - 3
+    names = {category: {path for paths in found.values() for path in paths} for category, found in categories.items()}
+    assert set.union(*names.values()) == set(shown) and sum(map(len, names.values())) == len(shown)
+    assert names["Ablation"] == {
+        "reports/table_ablation.html", "reports/figures/table_ablation.png", "reports/figures/per_class.png"
+    }  # fmt: skip
+    assert names["Poses"] == {"reports/table_pose_quality.html"} and len(names) == 13
+    assert "variants:\nfull, no_pose, random_init; seeds: 0, 1." in embedded(page, "workflow-desc")

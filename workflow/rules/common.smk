@@ -1,4 +1,4 @@
-"""What all rules share: the check of the parameters, where runs are kept, shares of the machine, records of results.
+"""What all rules share: the check of the parameters, where runs are kept, records of results.
 
 A rule has the hash of its command's sources among its `params`, so that a changed step runs again and no other. Not as
 input files: Snakemake looks into those only if they are newer than the output, and a checkout gives any age to both.
@@ -29,6 +29,7 @@ sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "s
 from check_params import PRETRAIN, VARIED, WEIGHTS, applied, message, problems
 from csvr.errors import UserError
 from csvr.files import sha256
+from csvr.launch import gpus
 from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
 
@@ -92,42 +93,6 @@ shell.prefix(
     "set -euo pipefail; export OMP_NUM_THREADS=1 PYTHONWARNINGS='ignore:pkg_resources is deprecated:UserWarning' "
     f"RUNS={shlex.quote(runs_folder())}; "
 )
-
-
-def physical_cores():
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def physical_memory_mb():
-    """Memory of the machine, or of the container if that has less."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    limit = Path(os.sep, "sys", "fs", "cgroup", "memory.max")
-    if limit.exists() and limit.read_text().strip().isdigit():
-        found.append(int(limit.read_text()))
-    return min(found) // 2**20
-
-
-def share(mem_mb):
-    """Threads that a job of one busy core reserves of `--cores`.
-
-    `--cores 8` is the documented command, also on a machine of two cores. Snakemake would start eight jobs there,
-    which would take turns on two cores and fill the memory. A job therefore reserves its share of `--cores`: as
-    much as lets only as many jobs start as there are cores, and as fit into memory. The command itself is told
-    `--threads 1`, so that results do not depend on this number.
-    """
-    cores = workflow.cores or 1
-    parts = max(1, min(physical_cores(), physical_memory_mb() * 9 // 10 // mem_mb))
-    return max(1, math.ceil(cores / parts))
-
-
-def whole():
-    """Threads of a job that keeps all cores busy: all of `--cores`, so that it runs alone."""
-    return workflow.cores or 1
-
-
-# Processes of such a job. A resource and no parameter: another machine is no reason to run it again.
-WORKERS = min(workflow.cores or 1, physical_cores())
 
 
 def recorded(kind, path):

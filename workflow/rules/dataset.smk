@@ -16,8 +16,9 @@ if DRAWN_HERE:
             "../../environment.yml"
         threads: whole()
         resources:
-            mem_mb=3000,
-            workers=WORKERS,
+            mem_mb=memory(3000),
+            runtime=minutes(30),
+            workers=workers,
         params:
             code=code_hash("mannequin"),
             p=text(DRAWN_HERE["generate"]),
@@ -46,8 +47,9 @@ rule index_videos:
         "../../environment.yml"
     threads: whole()
     resources:
-        mem_mb=1000,
-        workers=WORKERS,
+        mem_mb=memory(1000),
+        runtime=minutes(240),
+        workers=workers,
     params:
         code=code_hash("index"),
         raw=lambda wildcards: RAW[wildcards.dataset],
@@ -85,7 +87,8 @@ rule reencode:
         "../../environment.yml"
     threads: share(1000)
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=minutes(240),
     params:
         code=code_hash("reencode"),
         p=lambda wildcards: text(reencoding(DATASETS[wildcards.dataset])),

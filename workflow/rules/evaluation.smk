@@ -18,7 +18,9 @@ rule evaluate:
         "../../environment.yml"
     threads: share(3000)
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
+        runtime=minutes(720),
+        gpu=GPU,
     params:
         code=code_hash("evaluate"),
         made_from=made_from(TARGET),
@@ -27,7 +29,7 @@ rule evaluate:
         "Evaluating {wildcards.variant} ({wildcards.weights}), seed {wildcards.seed}"
     shell:
         """
-        python -m csvr.evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
+        python -m csvr.launch --gpus {resources.gpu} evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
             --networks {input.networks:q} --pretrained-index {input.pretrained_index:q} --params {params.p:q} \
             --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
@@ -50,7 +52,8 @@ rule clip_judge:
         "../../environment.yml"
     threads: share(3000)
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
+        runtime=minutes(720),
     params:
         code=code_hash("clip_judge"),
         made_from=made_from(DATASET),
@@ -81,7 +84,8 @@ rule generation_quality:
         "../../environment.yml"
     threads: share(3000)
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
+        runtime=minutes(240),
     params:
         code=code_hash("generation_quality"),
         p=generation_quality_params,

@@ -20,7 +20,8 @@ rule extract_iframes:
         "../../environment.yml"
     threads: share(1000)
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=minutes(240),
     params:
         code=code_hash("iframes"),
         p=text(feature_params("iframes")),
@@ -51,7 +52,8 @@ rule extract_clips:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(240),
     params:
         code=code_hash("clips"),
         p=text(feature_params("clips")),
@@ -84,7 +86,9 @@ rule extract_poses:
         "../../environment.yml"
     threads: share(2500)
     resources:
-        mem_mb=2500,
+        mem_mb=memory(2500),
+        runtime=minutes(720),
+        gpu=GPU,
     params:
         code=code_hash("poses"),
         p=text(feature_params("poses")),
@@ -94,7 +98,7 @@ rule extract_poses:
         "Extracting poses, shard {wildcards.shard}"
     shell:
         """
-        python -m csvr.poses extract --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
+        python -m csvr.launch --gpus {resources.gpu} poses extract --index {input.index:q} --shard {wildcards.shard}/{params.shards} \
             --params {params.p:q} {params.reencoded} --output {output:q} --runs "$RUNS" \
             --threads 1 >{log:q} 2>&1
         """

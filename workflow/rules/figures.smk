@@ -7,12 +7,13 @@ rule figure_per_class:
         index=INDEX,
         expected=EXPECTED,
     output:
-        report(
+        figure=report(
             "reports/figures/per_class.png",
             caption="../report/per_class.rst",
             category="Ablation",
             labels={"what": "accuracy by class and feature", "kind": "figure"},
         ),
+        others=drawings("per_class")[1:],
     log:
         "logs/figure_per_class.log",
     benchmark:
@@ -39,12 +40,13 @@ rule figure_training_curves:
         networks=cells("networks.safetensors", TRAINED),
         expected=EXPECTED,
     output:
-        report(
+        figure=report(
             "reports/figures/training_curves.png",
             caption="../report/training_curves.rst",
             category="Pretraining",
             labels={"what": "loss terms over time", "kind": "figure"},
         ),
+        others=drawings("training_curves")[1:],
     log:
         "logs/figure_training_curves.log",
     benchmark:
@@ -73,12 +75,13 @@ rule figure_predictions:
         index=PRETRAINED_INDEX,
         expected=EXPECTED,
     output:
-        report(
+        figure=report(
             "reports/figures/predictions.png",
             caption="../report/predictions.rst",
             category="Pretraining",
             labels={"what": "predicted clips and poses", "kind": "figure"},
         ),
+        others=drawings("predictions")[1:],
     log:
         "logs/figure_predictions.log",
     benchmark:
@@ -150,7 +153,7 @@ for name, drawn in FEATURE_FIGURES.items():
         output:
             figure=report(
                 f"reports/figures/{name}.png",
-                caption=f"../report/{name}.rst",
+                caption=f"../report/{drawn.caption}.rst",
                 category=drawn.category,
                 labels={"what": drawn.what, "kind": "figure"},
             ),
@@ -183,12 +186,13 @@ rule figure_dataset:
         index="features/{dataset}/index.csv",
         folders=folders_of,
     output:
-        report(
+        figure=report(
             "reports/figures/dataset_{dataset}.png",
             caption="../report/dataset.rst",
             category="Data set",
             labels={"what": "three videos of every class", "kind": "figure"},
         ),
+        others=drawings("dataset_{dataset}")[1:],
     log:
         "logs/{dataset}/figure_dataset.log",
     benchmark:
@@ -200,7 +204,8 @@ rule figure_dataset:
         mem_mb=1500,
     params:
         code=code_hash("figures"),
-        groups=lambda wildcards: text(DATASETS[wildcards.dataset]["groups"]),
+        # In their own order.
+        groups=lambda wildcards: json.dumps(DATASETS[wildcards.dataset]["groups"], ensure_ascii=False),
     message:
         "Drawing the contact sheet of {wildcards.dataset}"
     shell:

@@ -15,7 +15,8 @@ rule train_pose_estimator:
         "../../environment.yml"
     threads: share(3000)
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
+        runtime=minutes(720),
     params:
         code=code_hash("pose_estimator"),
         p=text(config["pose_estimator"]),
@@ -44,7 +45,8 @@ if GENERATED:
             "../../environment.yml"
         threads: share(1500)
         resources:
-            mem_mb=1500,
+            mem_mb=memory(1500),
+            runtime=minutes(30),
         params:
             code=code_hash("pose_quality"),
         message:

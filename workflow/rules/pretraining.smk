@@ -18,9 +18,12 @@ rule pretrain:
     priority: 1
     conda:
         "../../environment.yml"
-    threads: share(3000)
+    threads: lambda wildcards: share(pretrain_mb(wildcards))
     resources:
-        mem_mb=3000,
+        mem_mb=pretrain_mb,
+        runtime=pretrain_minutes,
+        gpu=GPU,
+        nodes=1,
     params:
         code=code_hash("pretrain"),
         made_from=made_from(DATASET),
@@ -29,8 +32,8 @@ rule pretrain:
         "Pretraining {wildcards.variant} ({wildcards.weights}), seed {wildcards.seed}"
     shell:
         """
-        python -m csvr.pretrain --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
-            --iframes {input.iframes:q} --params {params.p:q} --variant {wildcards.variant:q} \
-            --seed {wildcards.seed} --output {output.networks:q} --history {output.history:q} \
-            --runs "$RUNS" --threads 1 >{log:q} 2>&1
+        python -m csvr.launch --gpus {resources.gpu} --nodes {resources.nodes} pretrain \
+            --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} --iframes {input.iframes:q} \
+            --params {params.p:q} --variant {wildcards.variant:q} --seed {wildcards.seed} \
+            --output {output.networks:q} --history {output.history:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """

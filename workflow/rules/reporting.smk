@@ -87,8 +87,10 @@ rule collect_provenance:
 rule check_reports:
     input:
         metrics=checked(),
+        quality=cells("generation.json", GENERATING),
         index=list(dict.fromkeys([INDEX, PRETRAINED_INDEX])),
         expected=expectations(),
+        expected_quality=[EXPECTED_GENERATION] if GENERATING else [],
     output:
         table=CHECKS,
         others=formats("checks")[2:],
@@ -110,12 +112,14 @@ rule check_reports:
     params:
         code=code_hash("report"),
         outlier=config["checks"]["outlier"],
+        quality=quality_flags(),
     message:
         "Looking for what is missing, failed or odd"
     shell:
         """
         python -m csvr.report check --metrics {input.metrics:q} --index {input.index:q} \
-            --expect {input.expected:q} --outlier {params.outlier} --output {output.table:q} >{log:q} 2>&1
+            --expect {input.expected:q} --outlier {params.outlier} {params.quality} --runs "$RUNS" \
+            --output {output.table:q} >{log:q} 2>&1
         """
 
 

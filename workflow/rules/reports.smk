@@ -5,28 +5,49 @@ REPORTS = [TABLE, "reports/metrics.json", "reports/figures/per_class.png", "repo
 REPORTS += [f"reports/figures/dataset_{TARGET['name']}.png"]
 REPORTS += ["reports/table_models.md", "reports/table_pose_quality.md"]
 
-# Which command makes a report, how the page calls it, and which published numbers stand beside.
-Report = collections.namedtuple("Report", "command category what published", defaults=[None])
+# Which command makes a report, how the page calls it, its caption's file in workflow/report/, and which published numbers
+# stand beside.
+Report = collections.namedtuple("Report", "command category what caption published", defaults=[None])
 # Tables of what `evaluate` measures.
 MEASURED = {
-    "features": Report("csvr.report features", "Features", "accuracy by feature"),
+    "features": Report("csvr.report features", "Features", "accuracy by feature", "table_features"),
     "linear_probe": Report(
-        "csvr.report linear-probe", "Linear probe", "accuracy by amount of labels", "params/published/linear.csv"
+        "csvr.report linear-probe",
+        "Linear probe",
+        "accuracy by amount of labels",
+        "table_linear_probe",
+        "params/published/linear.csv",
     ),
-    "retrieval": Report("csvr.report retrieval", "Retrieval", "R@k", "params/published/retrieval.csv"),
+    "retrieval": Report(
+        "csvr.report retrieval", "Retrieval", "R@k", "table_retrieval", "params/published/retrieval.csv"
+    ),
     "action_recognition": Report(
-        "csvr.report recognition", "Action recognition", "accuracy after fine-tuning", "params/published/finetune.csv"
+        "csvr.report recognition",
+        "Action recognition",
+        "accuracy after fine-tuning",
+        "table_action_recognition",
+        "params/published/finetune.csv",
     ),
     "ssv2": Report(
-        "csvr.report recognition", "Action recognition", "accuracy after fine-tuning", "params/published/ssv2.csv"
+        "csvr.report recognition",
+        "Action recognition",
+        "accuracy after fine-tuning",
+        "table_action_recognition",
+        "params/published/ssv2.csv",
     ),
-    "cost": Report("csvr.report cost", "Cost", "time, memory and sizes"),
+    "cost": Report("csvr.report cost", "Cost", "time, memory and sizes", "table_cost"),
 }
 # Figures of what networks make of test videos.
 FEATURE_FIGURES = {
-    "retrieval": Report("csvr.feature_figures retrieval", "Retrieval", "test videos and their nearest training videos"),
-    "features": Report("csvr.feature_figures features", "Features", "features of the test videos in two dimensions"),
-    "mask": Report("csvr.feature_figures mask", "Integration layer", "the integration layer's mask over frames"),
+    "retrieval": Report(
+        "csvr.feature_figures retrieval", "Retrieval", "test videos and their nearest training videos", "retrieval"
+    ),
+    "features": Report(
+        "csvr.feature_figures features", "Features", "features of the test videos in two dimensions", "features"
+    ),
+    "mask": Report(
+        "csvr.feature_figures mask", "Integration layer", "the integration layer's mask over frames", "mask"
+    ),
 }
 EVALUATED = [name for name in config["tables"] if name != "ssv2" or TARGET["layout"] == "ssv2"]
 REPORTS += [f"reports/table_{name}.md" for name in EVALUATED]
@@ -73,7 +94,7 @@ def formats(table):
 
 def drawings(name):
     """A figure's files."""
-    return [f"reports/figures/{name}{suffix}" for suffix in (".png", ".svg")]
+    return [f"reports/figures/{name}{suffix}" for suffix in (".png", ".svg", ".pdf")]
 
 
 def checked():
@@ -85,6 +106,15 @@ def checked():
 def expectations():
     """What the tables of `checked` are to show."""
     return [EXPECTED] + [EXPECTED_SWEEP] * bool(GRID) + [EXPECTED_INTEGRATION] * bool(INTEGRATION)
+
+
+def quality_flags():
+    """Flags by which the checks look at measurements of generated clips too; none where there are none."""
+    if not GENERATING:
+        return ""
+    files = " ".join(shlex.quote(path) for path in cells("generation.json", GENERATING))
+    limits = shlex.quote(text(config["checks"]["outlier_quality"]))
+    return f"--quality {files} --expect-quality {EXPECTED_GENERATION} --outlier-quality {limits}"
 
 
 def shown():
@@ -122,17 +152,19 @@ def made():
     for name in EVALUATED:
         beside = [MEASURED[name].published] if MEASURED[name].published else []
         reports |= {path: metrics + beside for path in formats(f"table_{name}")}
-    reports |= {f"reports/figures/{name}.png": metrics for name in ("table_ablation", "per_class")}
-    reports |= {"reports/figures/training_curves.png": histories}
-    reports |= {f"reports/figures/dataset_{TARGET['name']}.png": [INDEX]}
+    reports |= {path: metrics for name in ("table_ablation", "per_class") for path in drawings(name)}
+    reports |= {path: histories for path in drawings("training_curves")}
+    reports |= {path: [INDEX] for path in drawings(f"dataset_{TARGET['name']}")}
     reports |= {"reports/metrics.json": metrics + histories + quality}
-    reports |= {path: cells("networks.safetensors", [DRAWN], config["seeds"][:1]) for path in PREDICTIONS}
+    if PREDICTIONS:
+        networks = cells("networks.safetensors", [DRAWN], config["seeds"][:1])
+        reports |= {path: networks for path in drawings("predictions")}
     # From parameters alone.
     reports |= {path: [] for path in formats("table_models")}
     reports |= {path: metrics + quality for path in formats("table_pose_quality")}
     if GRID:
         sweep = cells(METRICS, GRID, config["sweep"]["seeds"])
-        reports |= {path: sweep for path in (*formats("table_sigma"), "reports/figures/sigma_sweep.png")}
+        reports |= {path: sweep for path in (*formats("table_sigma"), *drawings("sigma_sweep"))}
     if INTEGRATION:
         forms = cells(METRICS, INTEGRATION, config["integration"]["seeds"])
         reports |= {path: forms for path in formats("table_integration")}
@@ -140,7 +172,7 @@ def made():
         networks = cells("networks.safetensors", ["full"], config["seeds"][:1])
         reports |= {path: metrics if name == "confusion" else networks for path in drawings(name)}
     reports |= {path: all_shards("poses") for path in EXAMPLES}
-    reports |= {path: checked() for path in formats("checks")}
+    reports |= {path: checked() + cells("generation.json", GENERATING) for path in formats("checks")}
     if GENERATING:
         generated = cells("generation.json", GENERATING)
         reports |= {path: generated for path in formats("table_generation_quality")}
@@ -169,7 +201,8 @@ def expectation(
             "order": list(variants),
             "variants": names,
             "seeds": seeds,
-            "groups": measured_on["groups"],
+            # Likewise.
+            "groups": list(measured_on["groups"].items()),
             "dataset": measured_on["name"],
             "pretrained_on": DATASET["name"],
             "command": f"snakemake --cores 8 {target}",

@@ -21,6 +21,7 @@ rule table_ablation:
             category="Ablation",
             labels={"what": "accuracy of every variant", "kind": "figure"},
         ),
+        drawings=drawings("table_ablation")[1:],
     log:
         "logs/table_ablation.log",
     benchmark:
@@ -37,7 +38,8 @@ rule table_ablation:
     shell:
         """
         python -m csvr.report ablation --metrics {input.metrics:q} --index {input.index:q} \
-            --expect {input.expected:q} --output {output.table:q} --figure {output.figure:q} >{log:q} 2>&1
+            --expect {input.expected:q} --output {output.table:q} --figure {output.figure:q} \
+            {output.drawings:q} >{log:q} 2>&1
         """
 
 
@@ -58,7 +60,7 @@ for name, measured in MEASURED.items():
             others=formats(f"table_{name}")[2:],
             html=report(
                 f"reports/table_{name}.html",
-                caption="../report/table.rst",
+                caption=f"../report/{measured.caption}.rst",
                 category=measured.category,
                 labels={"what": measured.what, "kind": "table"},
             ),
@@ -105,6 +107,7 @@ rule table_sigma:
             category="Loss weights",
             labels={"what": "accuracy by loss weights", "kind": "figure"},
         ),
+        drawings=drawings("sigma_sweep")[1:],
     log:
         "logs/table_sigma.log",
     benchmark:
@@ -121,7 +124,8 @@ rule table_sigma:
     shell:
         """
         python -m csvr.report sigma --metrics {input.metrics:q} --index {input.index:q} --expect {input.expected:q} \
-            --output {output.table:q} --figure {output.figure:q} >{log:q} 2>&1
+            --output {output.table:q} --figure {output.figure:q} \
+            {output.drawings:q} >{log:q} 2>&1
         """
 
 

@@ -1,0 +1,225 @@
+"""How long and how large it will be: python -m csvr.plan --profile k400_hmdb51 --cluster gpus8
+
+Estimates jobs, core-hours, GPU-hours, disk and wall time of a profile (`params/profile/`) on a cluster
+(`params/cluster/`: what it has, and what a core and a GPU were measured to do). Steps are taken one after the other, so
+wall time is an upper bound. Without `--profile` it plans params.yaml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import math
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import yaml
+
+from csvr import cli
+from csvr.errors import UserError
+from csvr.pretrain.sizes import networks
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+KB_A_SECOND: Final = {"reencoded": 375.0, "jpeg": 207.0, "raw": 1839.0, "iframes": 156.0, "native": 47.0, "poses": 1.5}
+"""Disk for a second of video, measured (docs/datasets.md): poses at stride 4, frames at a short side of 128."""
+RATES: Final = (
+    "cores", "gpus", "index_frames", "reencode_frames", "clips_frames", "iframes_frames", "poses_frames",
+    "core_tflops", "gpu_poses_frames", "gpu_tflops",
+)  # fmt: skip
+BACKWARD: Final = 3
+"""A forward and a backward pass cost as much as so many forward passes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of job. Hours are of one core or one GPU; those of the cores stay where GPUs do the work.
+
+    Attributes:
+        jobs: How many.
+        core_hours, gpu_hours: Of all jobs together.
+        gigabytes: That stay on disk.
+    """
+
+    name: str
+    jobs: int
+    core_hours: float = 0.0
+    gpu_hours: float = 0.0
+    gigabytes: float = 0.0
+
+    def hours(self, cores: int, gpus: int) -> float:
+        """Wall time: jobs side by side, each on one core or one GPU; never less than a job takes."""
+        total, width = (self.gpu_hours, gpus) if self.gpu_hours else (self.core_hours, cores)
+        return math.ceil(self.jobs / width) * total / self.jobs if self.jobs else 0.0
+
+
+def cells(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Effective parameters of every pretraining and seed: of variants, sweep and forms of the layer, each once."""
+    full = params["ablations"]["full"]["set"]
+    points = [
+        full | {"sigma_p": p, "sigma_c": c} for p in params["sweep"]["sigma_p"] for c in params["sweep"]["sigma_c"]
+    ]
+    integration = params["integration"]
+    wanted = [(params["ablations"][name]["set"], params["seeds"]) for name in params["variants"]]
+    wanted += [(point, params["sweep"]["seeds"]) for point in points]
+    wanted += [(params["ablations"][name]["set"], integration["seeds"]) for name in integration["variants"]]
+    found: dict[str, dict[str, Any]] = {}
+    for changes, seeds in wanted:
+        effective = _changed(params, changes)
+        kept = {key: effective[key] for key in ("model", "clip", "pretrain", "pose_input", "evaluate")}
+        weights = [float(effective[key]) for key in ("sigma_v", "sigma_p", "sigma_c")]
+        for seed in seeds:
+            found.setdefault(repr((yaml.safe_dump(kept), weights, seed)), effective)
+    return list(found.values())
+
+
+def steps(params: dict[str, Any], cluster: dict[str, Any], sizes: dict[str, dict[str, float]]) -> list[Step]:
+    """The plan.
+
+    Args:
+        params: All of them, as params.yaml has them.
+        cluster: `RATES`.
+        sizes: For each data set its videos for training and testing, seconds and frames a second.
+
+    Raises:
+        UserError: Nothing is known about a data set.
+    """
+    dataset, target = params["dataset"], params["downstream"] or params["dataset"]
+    found: list[Step] = []
+    for each in {one["name"]: one for one in (dataset, target)}.values():
+        found += _extraction(each, params, cluster, _size(each, sizes))
+    train, tested = _size(dataset, sizes), _size(target, sizes)
+    pretrained, evaluated, kept = 0.0, 0.0, cells(params)
+    for effective in kept:
+        built = {key: effective[key] for key in ("model", "clip", "pose_input")}
+        built |= {key: float(effective[key] > 0) for key in ("sigma_v", "sigma_p", "sigma_c")}
+        everything, encoders = _tera_flops(yaml.safe_dump(built | {"pose_extraction": params["pose_extraction"]}))
+        pretrained += BACKWARD * everything * effective["pretrain"]["batch"] * effective["pretrain"]["steps"]
+        settings = effective["evaluate"]
+        videos = tested["train"] + tested["test"]
+        if settings["probe"]:
+            evaluated += encoders * videos * settings["clips"]
+        if settings["finetune"]:
+            classes, per_class = tested["classes"], settings["finetune"]["per_class"]
+            labelled = tested["train"] if per_class is None else min(tested["train"], per_class * classes)
+            evaluated += BACKWARD * encoders * labelled * settings["finetune"]["epochs"]
+            evaluated += encoders * tested["test"] * settings["clips"]
+    where = "gpu_hours" if cluster["gpus"] else "core_hours"
+    rate = 3600 * (cluster["gpu_tflops"] if cluster["gpus"] else cluster["core_tflops"])
+    found.append(Step(f"pretraining, {train['train']:,.0f} videos", len(kept), **{where: pretrained / rate}))
+    found.append(Step(f"evaluation, {target['name']}", len(kept), **{where: evaluated / rate}))
+    return found
+
+
+def _extraction(
+    dataset: dict[str, Any], params: dict[str, Any], cluster: dict[str, Any], size: dict[str, float]
+) -> list[Step]:
+    frames, jobs, name = size["seconds"] * size["fps"], dataset["shards"], dataset["name"]
+    again = isinstance(dataset["iframes"], dict)
+    # Measured at a short side of 128.
+    area = (params["features"]["short_side"] / 128) ** 2
+
+    def step(what: str, rate: str, kilobytes: float, count: float = frames, on_gpu: bool = False) -> Step:
+        hours = count / cluster[rate] / 3600
+        where = {"gpu_hours": hours} if on_gpu else {"core_hours": hours}
+        return Step(f"{what}, {name}", jobs, **where, gigabytes=kilobytes * size["seconds"] / 1e6)
+
+    posed, gpu = frames / params["pose_extraction"]["stride"], bool(cluster["gpus"])
+    return [
+        # One job on all cores.
+        Step(f"index, {name}", cluster["cores"], frames / cluster["index_frames"] / 3600),
+        *[step("re-encoding", "reencode_frames", KB_A_SECOND["reencoded"])] * again,
+        step("clips", "clips_frames", KB_A_SECOND[params["features"]["storage"]] * area),
+        step("I-frames", "iframes_frames", KB_A_SECOND["iframes" if again else "native"] * area),
+        step("poses", "gpu_poses_frames" if gpu else "poses_frames", KB_A_SECOND["poses"], posed, gpu),
+    ]
+
+
+@functools.cache
+def _tera_flops(params: str) -> tuple[float, float]:
+    """Of one clip, forward: of all networks that are pretrained, and of the encoders alone."""
+    rows = networks(yaml.safe_load(params))
+    kept = [row for row in rows if row.name.endswith(("f_s", "f_d", "f_i"))]
+    return sum(row.flops for row in rows) / 1e12, sum(row.flops for row in kept) / 1e12
+
+
+def _size(dataset: dict[str, Any], sizes: dict[str, dict[str, float]]) -> dict[str, float]:
+    drawn = dataset.get("generate")
+    if drawn:
+        classes = sum(len(names) for names in dataset["groups"].values())
+        train = classes * drawn["train_groups"] * drawn["clips_per_train_group"]
+        test = classes * drawn["test_groups"]
+        seconds = (train + test) * drawn["frames"] / drawn["fps"]
+        return {"train": train, "test": test, "seconds": seconds, "fps": drawn["fps"], "classes": classes}
+    if dataset["name"] not in sizes:
+        raise UserError(f"nothing is known about {dataset['name']}; add a line to params/published/videos.csv")
+    return sizes[dataset["name"]]
+
+
+def _changed(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy with the values that an ablation sets by dotted names."""
+    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(params))
+    for name, value in changes.items():
+        *parents, last = name.split(".")
+        place = result
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    return result
+
+
+def composed(profile: str) -> dict[str, Any]:
+    """All parameters of a profile.
+
+    Raises:
+        UserError: There is no such profile.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "params.yaml")
+        words = ["workflow/scripts/compose_params.py", f"+profile={profile}", "--output", str(file)]
+        done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            known = ", ".join(sorted(path.stem for path in (ROOT / "params/profile").glob("*.yaml")))
+            raise UserError(f"--profile {profile}: can't be composed; there is {known}\n{done.stderr.strip()}")
+        return cli.parameters(str(file))
+
+
+def table(found: list[Step], cluster: dict[str, Any]) -> str:
+    """The plan as a Markdown table, with sums."""
+    cores, gpus = cluster["cores"], cluster["gpus"]
+    lines = ["| Step | Jobs | Core-hours | GPU-hours | Hours | GB |", "|---|--:|--:|--:|--:|--:|"]
+    rows = [(s.name, s.jobs, s.core_hours, s.gpu_hours, s.hours(cores, gpus), s.gigabytes) for s in found]
+    rows.append(("all", *(sum(row[k] for row in rows) for k in range(1, 6))))  # type: ignore[arg-type, misc]
+    for name, jobs, *numbers in rows:
+        lines.append(f"| {name} | {jobs:,} | " + " | ".join(f"{number:,.1f}" for number in numbers) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Parse flags, print the plan."""
+    parser = argparse.ArgumentParser(
+        prog="python -m csvr.plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--profile", help="file of params/profile/, without .yaml")
+    parser.add_argument("--params", default="params.yaml", help="without --profile: parameters (default: params.yaml)")
+    parser.add_argument(
+        "--cluster", default="development", help="file of params/cluster/, or one of your own (default: development)"
+    )
+    args = parser.parse_args()
+    params = composed(args.profile) if args.profile else cli.parameters(args.params)
+    named = ROOT / "params/cluster" / f"{args.cluster}.yaml"
+    cluster = cli.parameters(str(named if named.exists() else args.cluster))
+    if missing := [name for name in RATES if name not in cluster]:
+        raise UserError(f"{args.cluster}: {missing[0]} is missing; it takes {', '.join(RATES)}")
+    known = pd.read_csv(ROOT / "params/published/videos.csv").set_index("dataset")
+    sizes = {str(name): row.drop("source").to_dict() for name, row in known.iterrows()}
+    print(f"{args.profile or args.params} on {args.cluster}: {cluster['cores']} cores, {cluster['gpus']} GPUs\n")
+    print(table(steps(params, cluster, sizes), cluster))
+
+
+if __name__ == "__main__":
+    cli.run(main)
