@@ -31,6 +31,8 @@ RATES: Final = (
     "cores", "gpus", "index_frames", "reencode_frames", "clips_frames", "iframes_frames", "poses_frames",
     "core_tflops", "gpu_poses_frames", "gpu_tflops",
 )  # fmt: skip
+INDEX_PROCESSES: Final = 8
+"""As many as `--cores 8` and profiles/slurm give it."""
 BACKWARD: Final = 3
 """A forward and a backward pass cost as much as so many forward passes."""
 
@@ -43,6 +45,7 @@ class Step:
         jobs: How many.
         core_hours, gpu_hours: Of all jobs together.
         gigabytes: That stay on disk.
+        processes: Cores or GPUs that each job has.
     """
 
     name: str
@@ -50,11 +53,13 @@ class Step:
     core_hours: float = 0.0
     gpu_hours: float = 0.0
     gigabytes: float = 0.0
+    processes: int = 1
 
     def hours(self, cores: int, gpus: int) -> float:
-        """Wall time: jobs side by side, each on one core or one GPU; never less than a job takes."""
+        """Wall time: as many jobs side by side as there is room for; processes of a job share its work evenly."""
         total, width = (self.gpu_hours, gpus) if self.gpu_hours else (self.core_hours, cores)
-        return math.ceil(self.jobs / width) * total / self.jobs if self.jobs else 0.0
+        processes = min(self.processes, width)
+        return math.ceil(self.jobs / (width // processes)) * total / self.jobs / processes if total else 0.0
 
 
 def cells(params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,13 +82,16 @@ def cells(params: dict[str, Any]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def steps(params: dict[str, Any], cluster: dict[str, Any], sizes: dict[str, dict[str, float]]) -> list[Step]:
+def steps(
+    params: dict[str, Any], cluster: dict[str, Any], sizes: dict[str, dict[str, float]], processes: int = 1
+) -> list[Step]:
     """The plan.
 
     Args:
         params: All of them, as params.yaml has them.
         cluster: `RATES`.
         sizes: For each data set its videos for training and testing, seconds and frames a second.
+        processes: GPUs (or cores) that each pretraining has.
 
     Raises:
         UserError: Nothing is known about a data set.
@@ -110,7 +118,9 @@ def steps(params: dict[str, Any], cluster: dict[str, Any], sizes: dict[str, dict
             evaluated += encoders * tested["test"] * settings["clips"]
     where = "gpu_hours" if cluster["gpus"] else "core_hours"
     rate = 3600 * (cluster["gpu_tflops"] if cluster["gpus"] else cluster["core_tflops"])
-    found.append(Step(f"pretraining, {train['train']:,.0f} videos", len(kept), **{where: pretrained / rate}))
+    found.append(
+        Step(f"pretraining, {train['train']:,.0f} videos", len(kept), **{where: pretrained / rate}, processes=processes)
+    )
     found.append(Step(f"evaluation, {target['name']}", len(kept), **{where: evaluated / rate}))
     return found
 
@@ -130,8 +140,7 @@ def _extraction(
 
     posed, gpu = frames / params["pose_extraction"]["stride"], bool(cluster["gpus"])
     return [
-        # One job on all cores.
-        Step(f"index, {name}", cluster["cores"], frames / cluster["index_frames"] / 3600),
+        Step(f"index, {name}", 1, frames / cluster["index_frames"] / 3600, processes=INDEX_PROCESSES),
         *[step("re-encoding", "reencode_frames", KB_A_SECOND["reencoded"])] * again,
         step("clips", "clips_frames", KB_A_SECOND[params["features"]["storage"]] * area),
         step("I-frames", "iframes_frames", KB_A_SECOND["iframes" if again else "native"] * area),
@@ -209,6 +218,7 @@ def main() -> None:
     parser.add_argument(
         "--cluster", default="development", help="file of params/cluster/, or one of your own (default: development)"
     )
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs of each pretraining (default: 1)")
     args = parser.parse_args()
     params = composed(args.profile) if args.profile else cli.parameters(args.params)
     named = ROOT / "params/cluster" / f"{args.cluster}.yaml"
@@ -218,7 +228,7 @@ def main() -> None:
     known = pd.read_csv(ROOT / "params/published/videos.csv").set_index("dataset")
     sizes = {str(name): row.drop("source").to_dict() for name, row in known.iterrows()}
     print(f"{args.profile or args.params} on {args.cluster}: {cluster['cores']} cores, {cluster['gpus']} GPUs\n")
-    print(table(steps(params, cluster, sizes), cluster))
+    print(table(steps(params, cluster, sizes, args.gpus), cluster))
 
 
 if __name__ == "__main__":

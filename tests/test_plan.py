@@ -47,6 +47,9 @@ def test_sums_by_hand() -> None:
 def test_more_workers_than_jobs_are_of_no_use() -> None:
     assert Step("", 3, core_hours=6.0).hours(cores=2, gpus=0) == 4.0
     assert Step("", 3, core_hours=6.0).hours(cores=100, gpus=0) == 2.0
+    # Two jobs of four GPUs each side by side, then the third one.
+    assert Step("", 3, gpu_hours=12.0, processes=4).hours(cores=1, gpus=8) == 2.0
+    assert Step("", 1, gpu_hours=12.0, processes=16).hours(cores=1, gpus=8) == 1.5
 
 
 def test_unknown_names_are_said() -> None:

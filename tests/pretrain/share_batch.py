@@ -1,6 +1,7 @@
 """Trains a few steps on random clips as one process, or as one of several under torchrun: see test_distributed.py."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from csvr.pretrain.launch import start
 from csvr.pretrain.model import CSVR
 
 
-def main(inputs: Path, output: Path) -> None:
+def main(inputs: Path, output: Path, dies: str = "") -> None:
     torch.set_num_threads(1)
     params, videos = (json.loads((inputs / f"{name}.json").read_text()) for name in ("params", "videos"))
     features = Features(*([inputs / kind] for kind in ("clips", "poses", "iframes")), ClipShape(**params["clip"]))
@@ -27,6 +28,8 @@ def main(inputs: Path, output: Path) -> None:
 
     def keep(*_: object) -> None:
         if not gradients:
+            if dies == os.environ.get("RANK"):
+                raise RuntimeError("planted error")
             gradients.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
 
     handle = register_optimizer_step_pre_hook(keep)
@@ -39,4 +42,4 @@ def main(inputs: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(*map(Path, sys.argv[1:3]), *sys.argv[3:])

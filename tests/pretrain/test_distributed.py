@@ -30,12 +30,17 @@ def inputs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return folder
 
 
-def train(inputs: Path, output: Path, processes: int) -> tuple[dict[str, torch.Tensor], Any, dict[str, torch.Tensor]]:
-    """Gradients of the first step, history and trained networks."""
+def start(inputs: Path, output: Path, processes: int, dies: str = "") -> subprocess.CompletedProcess[str]:
+    """Train; `dies` is the rank of a process that is to fail."""
     output.mkdir()
     command = [sys.executable, *(["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] * (processes > 1))]
-    command += [str(Path(__file__).with_name("share_batch.py")), str(inputs), str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    command += [str(Path(__file__).with_name("share_batch.py")), str(inputs), str(output), dies]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
+
+
+def train(inputs: Path, output: Path, processes: int) -> tuple[dict[str, torch.Tensor], Any, dict[str, torch.Tensor]]:
+    """Gradients of the first step, history and trained networks."""
+    done = start(inputs, output, processes)
     assert done.returncode == 0, done.stderr[-3000:]
     history = json.loads((output / "history.json").read_text())
     return load_file(output / "gradients.safetensors"), history, load_file(output / "networks.safetensors")
@@ -56,3 +61,10 @@ def test_four_processes_compute_what_one_does(inputs: Path, tmp_path: Path) -> N
     for name in networks:
         if "running" in name:
             torch.testing.assert_close(shared_networks[name], networks[name], atol=2e-3, rtol=2e-2)
+
+
+@pytest.mark.parametrize("inputs", ["coordinates"], indirect=True)
+def test_a_process_that_dies_ends_the_job_with_its_error(inputs: Path, tmp_path: Path) -> None:
+    done = start(inputs, tmp_path / "two", 2, dies="1")
+    assert done.returncode != 0 and "RuntimeError: planted error" in done.stderr
+    assert not (tmp_path / "two/networks.safetensors").exists()
