@@ -129,7 +129,7 @@ def finished(bench: Bench) -> None:
     tables = [pd.read_csv(path, sep="\t") for path in times]
     cores, cpu = len(os.sched_getaffinity(0)), sum(table.cpu_time.sum() for table in tables)
     bench.value(WALL, wall / 60, "min", note=f"{len(times)} jobs, all reports, {cores} cores")
-    note = f"jobs' own time; by their CPU time, of which Snakemake misses the last half minute, {cpu / wall / cores:.0%}"
+    note = f"jobs' own time; by CPU time, of which Snakemake misses the last half minute, {cpu / wall / cores:.0%}"
     bench.value(BUSY, 100 * sum(table.s.sum() for table in tables) / (wall * cores), "%", note=note)
     done: Counter[str] = Counter()
     for path in (bench.finished / "runs").glob("[0-9]*/run.json"):

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
-from csvr import evaluate
+from csvr.evaluation.measure import measure as evaluate
 from csvr.evaluation.retrieval import first_hit
 from csvr.pretrain.model import CSVR as Networks
 from csvr.pretrain.model import Encoders
@@ -79,7 +79,7 @@ def passes(bench: Bench) -> None:
 
     began = time.perf_counter()
     with mock.patch.object(Encoders, "forward", counted):
-        evaluate.measure(encoders, features, table, params, 0)
+        evaluate(encoders, features, table, params, 0)
     bench.value(PART, time.perf_counter() - began, "s", note="one run")
     clips = len(table) * params["evaluate"]["clips"]
     bench.value(PASSES, sum(seen) / clips, "passes", note="linear probe, few labels and retrieval of all features")
