@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm lint params docs drawings bench bench-peers lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm test-faults lint params docs drawings bench bench-peers lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ test-experiments: env
 test-slurm: env  ## the workflow on a Slurm cluster that is started here for it (root; installs Debian's Slurm)
 	test -x /usr/sbin/slurmctld || apt-get install --yes --no-install-recommends slurm-wlm munge
 	$(RUN) pytest -q tests/slurm
+
+test-faults: env  ## kill the workflow 100 times, at random moments
+	CSVR_KILLS=100 $(RUN) pytest -q -s tests/faults
 
 lint: env  ## style and types of Python and Snakemake files
 	$(BIN)/ruff check .

@@ -10,9 +10,6 @@ import argparse
 from pathlib import Path
 
 from csvr import cli
-from csvr.reporting import style
-from csvr.reporting.architecture import architecture, built
-from csvr.reporting.layer_drawing import integration
 
 
 def main() -> None:
@@ -24,6 +21,10 @@ def main() -> None:
     parser.add_argument("--params", type=cli.parameters, required=True, help="effective parameters: YAML text or file")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
     args = parser.parse_args()
+    from csvr.reporting import style
+    from csvr.reporting.architecture import architecture, built
+    from csvr.reporting.layer_drawing import integration
+
     draw = architecture if args.drawing == "architecture" else integration
     found = built(args.params)
     style.save(draw(args.params, found).finish(), *args.output)

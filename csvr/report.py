@@ -17,30 +17,8 @@ from pathlib import Path
 
 from csvr import cli
 from csvr.errors import UserError
-from csvr.reporting import (
-    ablation,
-    ablation_figure,
-    checks,
-    confusion,
-    cost,
-    curves,
-    features,
-    generation,
-    index,
-    integration,
-    linear_probe,
-    per_class,
-    pose_quality,
-    recall,
-    recognition,
-    sigma,
-    summary,
-)
-from csvr.reporting.generation_checks import Measured
-from csvr.reporting.results import Expectation, Results, load
-from csvr.tracking.checkout import git_state
 
-BESIDE = {"linear-probe": linear_probe.write, "retrieval": recall.write, "recognition": recognition.write}
+BESIDE = ("linear-probe", "retrieval", "recognition")
 """Reports with published numbers beside ours."""
 DRAWINGS = ("per-class", "curves", "confusion")
 """Reports that are a figure and no table."""
@@ -106,6 +84,11 @@ def parse() -> argparse.Namespace:
 
 def over_all(args: argparse.Namespace) -> None:
     """Write what is about all reports: the checks, or the page."""
+    from csvr.reporting import checks, index
+    from csvr.reporting.generation_checks import Measured
+    from csvr.reporting.results import Expectation
+    from csvr.tracking.checkout import git_state
+
     expectations = [Expectation.of(params) for params in args.expect]
     if args.command == "check":
         if bool(args.quality) != bool(args.expect_quality):
@@ -127,6 +110,25 @@ def main() -> None:
     if args.command in ("check", "index"):
         over_all(args)
         return
+    from csvr.reporting import (
+        ablation,
+        ablation_figure,
+        confusion,
+        cost,
+        curves,
+        features,
+        generation,
+        integration,
+        linear_probe,
+        per_class,
+        pose_quality,
+        recall,
+        recognition,
+        sigma,
+        summary,
+    )
+    from csvr.reporting.results import Expectation, Results, load
+
     expected = Expectation.of(args.expect)
     if args.command == "generation":
         generation.write(args.quality, args.output, expected, args.index)
@@ -143,7 +145,8 @@ def main() -> None:
         elif args.command == "pose-quality":
             pose_quality.write(results, args.output, args.quality, args.index)
         elif args.command in BESIDE:
-            BESIDE[args.command](results, args.output, args.published)
+            beside = {"linear-probe": linear_probe, "retrieval": recall, "recognition": recognition}[args.command]
+            beside.write(results, args.output, args.published)
         elif args.command == "features":
             features.write(results, args.output)
         elif args.command == "cost":

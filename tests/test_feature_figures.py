@@ -19,8 +19,8 @@ from csvr import feature_figures
 from csvr.data.batches import ClipShape
 from csvr.errors import UserError
 from csvr.evaluation.retrieval import first_hit, ranked
-from csvr.feature_figures import DRAWN, Inputs, flat, over_frames, picture
 from csvr.pretrain.model import CSVR
+from csvr.reporting.feature_figures import DRAWN, Inputs, flat, over_frames, picture
 
 TABLE = pd.DataFrame(
     [

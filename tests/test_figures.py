@@ -11,10 +11,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from csvr import figures
 from csvr.errors import UserError
-from csvr.figures import contact_sheet
+from csvr.reporting import contact_sheet as drawing
 from csvr.reporting import style
+from csvr.reporting.contact_sheet import contact_sheet
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     found: list[Figure] = []
     monkeypatch.setattr(style, "save", lambda figure, *_, **__: found.append(figure))
     monkeypatch.setattr(
-        figures, "read_video", lambda path, _: np.full((9, 8, 10, 3), np.arange(9)[:, None, None, None])
+        drawing, "read_video", lambda path, _: np.full((9, 8, 10, 3), np.arange(9)[:, None, None, None])
     )
     return found
 

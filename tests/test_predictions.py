@@ -13,9 +13,9 @@ import yaml
 from compose_params import composed
 from matplotlib.image import imread
 
-from csvr.predictions import draw, examples, strip
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.views import Views
+from csvr.reporting.predictions import draw, examples, strip
 
 TABLE = pd.DataFrame(
     [(f"v_{name}_{k}", name, split) for name in "ABCDE" for k, split in enumerate(("train", "test", "test"))],

@@ -126,9 +126,11 @@ def finished(bench: Bench) -> None:
         return
     # The first job's start to the last one's end, gaps between calls of Snakemake left out.
     wall = sum(span(path) for path in logs)
-    cores, cpu = len(os.sched_getaffinity(0)), sum(pd.read_csv(path, sep="\t").cpu_time.sum() for path in times)
+    tables = [pd.read_csv(path, sep="\t") for path in times]
+    cores, cpu = len(os.sched_getaffinity(0)), sum(table.cpu_time.sum() for table in tables)
     bench.value(WALL, wall / 60, "min", note=f"{len(times)} jobs, all reports, {cores} cores")
-    bench.value(BUSY, 100 * cpu / (wall * cores), "%", note="from Snakemake's benchmarks; Snakemake itself not counted")
+    note = f"jobs' own time; by CPU time, of which Snakemake misses the last half minute, {cpu / wall / cores:.0%}"
+    bench.value(BUSY, 100 * sum(table.s.sum() for table in tables) / (wall * cores), "%", note=note)
     done: Counter[str] = Counter()
     for path in (bench.finished / "runs").glob("[0-9]*/run.json"):
         record = json.loads(path.read_text())

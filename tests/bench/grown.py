@@ -16,12 +16,12 @@ import pandas as pd
 import torch
 import yaml
 
-from csvr import evaluate
 from csvr.data.batches import ClipShape, Features
 from csvr.data.clips import packed, read_video
 from csvr.data.extraction import Video, extract_videos
 from csvr.data.iframes import read_iframes
 from csvr.data.shards import write
+from csvr.evaluation.measure import measure
 from csvr.pretrain.model import CSVR
 from csvr.tracking.machine import peak_memory_mb
 from tests.bench import training
@@ -82,7 +82,7 @@ def evaluated(profile: training.Profile, count: int) -> None:
     table = pd.DataFrame({"video": profile.videos, "split": ["train"] * half + ["test"] * (count - half)})
     table["label"] = [k % min(10, count // 4) for k in range(count)]
     encoders = CSVR(params, len(features.keypoints(profile.videos[0], 0))).eval().encoders
-    evaluate.measure(encoders, features, table, params, 0)
+    measure(encoders, features, table, params, 0)
 
 
 if __name__ == "__main__":

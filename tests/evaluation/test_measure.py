@@ -18,9 +18,9 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from csvr.data import shards
 from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
-from csvr.evaluate import labelled, measure, size
 from csvr.evaluation.features import CPU, load_clips, video_features
 from csvr.evaluation.finetune import finetuned_classes, predicted
+from csvr.evaluation.measure import labelled, measure, size
 from csvr.evaluation.pretext import pretext_quality
 from csvr.integration.layer import IntegrationLayer
 from csvr.pretrain.model import CSVR, Encoders

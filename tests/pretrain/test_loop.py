@@ -324,17 +324,6 @@ def test_batches_drawn_ahead_are_the_same(features: Features) -> None:
                 assert torch.equal(getattr(one, name), getattr(other, name))
 
 
-def test_the_fused_optimiser_does_what_the_plain_one_does(
-    features: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fused, _ = run(features, tmp_path / "fused", params())
-    plain = torch.optim.Adam
-    monkeypatch.setattr(torch.optim, "Adam", lambda *args, fused, **kwargs: plain(*args, **kwargs))
-    expected = weights(run(features, tmp_path / "plain", params())[0])
-    for name, value in weights(fused).items():
-        torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-5)
-
-
 def test_missing_features_are_named(features: Features) -> None:
     with pytest.raises(UserError, match="v9"):
         features.require([*VIDEOS, "v9"])

@@ -12,8 +12,8 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
 from csvr.errors import UserError
-from csvr.feature_figures import RIGHT, WRONG
 from csvr.reporting import style
+from csvr.reporting.feature_figures import RIGHT, WRONG
 
 # What a reader without one kind of cone sees, of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
 SEEN = {

@@ -22,7 +22,8 @@ rule figure_per_class:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
     message:
@@ -55,7 +56,8 @@ rule figure_training_curves:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
     message:
@@ -90,7 +92,8 @@ rule figure_predictions:
         "../../environment.yml"
     threads: share(3000)
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
+        runtime=minutes(30),
     params:
         code=code_hash("predictions"),
         p=text(effective(DRAWN)),
@@ -125,7 +128,8 @@ rule figure_confusion:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
     message:
@@ -166,7 +170,8 @@ for name, drawn in FEATURE_FIGURES.items():
             "../../environment.yml"
         threads: share(3000)
         resources:
-            mem_mb=3000,
+            mem_mb=memory(3000),
+            runtime=minutes(30),
         params:
             code=code_hash("feature_figures"),
             command=drawn.command,
@@ -201,7 +206,8 @@ rule figure_dataset:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("figures"),
         # In their own order.
@@ -241,7 +247,8 @@ rule example_videos:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("pose_videos"),
     message:

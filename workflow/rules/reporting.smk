@@ -13,7 +13,8 @@ rule write_expectation:
         "../../environment.yml"
     threads: share(500)
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
+        runtime=minutes(30),
     params:
         p=expectation_params,
     message:
@@ -41,7 +42,8 @@ rule summarise:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
         quality=f"--quality {POSE_QUALITY}" if SCORED else "",
@@ -71,7 +73,8 @@ rule collect_provenance:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("provenance"),
         made=text(MADE),
@@ -108,7 +111,8 @@ rule check_reports:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
         outlier=config["checks"]["outlier"],
@@ -140,7 +144,8 @@ rule report_index:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
         p=text(shown()),

@@ -30,7 +30,8 @@ rule table_ablation:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
     message:
@@ -72,7 +73,8 @@ for name, measured in MEASURED.items():
             "../../environment.yml"
         threads: share(1500)
         resources:
-            mem_mb=1500,
+            mem_mb=memory(1500),
+            runtime=minutes(30),
         params:
             code=code_hash("report"),
             command=measured.command,
@@ -116,7 +118,8 @@ rule table_sigma:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
     message:
@@ -151,7 +154,8 @@ rule table_integration:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
     message:
@@ -185,7 +189,8 @@ rule table_generation_quality:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
     message:
@@ -220,7 +225,8 @@ rule table_pose_quality:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("report"),
         quality=f"--quality {POSE_QUALITY}" if SCORED else "",
@@ -251,7 +257,8 @@ rule table_models:
         "../../environment.yml"
     threads: share(1500)
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         code=code_hash("models"),
         p=models_params,
