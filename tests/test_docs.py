@@ -37,7 +37,7 @@ def code(text: str) -> Iterator[str]:
             yield from re.split(r" && |; ", line.split("  #")[0])
     plain = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     for span in re.findall(r"`([^`]+)`", plain):
-        yield from re.split(r" && |; ", span.replace("\n", " "))
+        yield from span.replace("\n", " ").split(" && ")
 
 
 def anchors(page: Path) -> set[str]:
