@@ -27,6 +27,7 @@ reproduce: env  ## everything from raw videos to the ablation table
 	@echo "Making $(TABLE): data set, features, pretraining and evaluation of every variant and seed."
 	@echo "About 30 minutes on two cores; what is there already is not made again. Logs: logs/, runs: python -m csvr.runs"
 	$(RUN) snakemake --cores $(CORES) $(TABLE)
+	@echo "Read $(TABLE) (as a figure: reports/figures/table_ablation.png). All reports: snakemake --cores $(CORES)"
 
 # Side by side: the tests of the workflow and of experiments wait most of the time.
 test: env  ## the test suite
