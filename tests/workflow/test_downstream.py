@@ -79,8 +79,9 @@ def test_pretrained_on_one_data_set_and_evaluated_on_another(tmp_path: Path) -> 
     assert metrics["data"] == networks["data"] != metrics["target"]
     features = [f"features/kinetics400/{kind}/0.safetensors" for kind in KINDS]
     features += [f"features/hmdb51/{kind}/{k}.safetensors" for kind in KINDS[:2] for k in (0, 1)]
+    (folder / "made.json").write_text(json.dumps({TARGET: [f"{results}/metrics_hmdb51.json"]}))
     traced = command(
-        sys.executable, "-m", "csvr.provenance", "--made", json.dumps({TARGET: [f"{results}/metrics_hmdb51.json"]}),
+        sys.executable, "-m", "csvr.provenance", "--made", "made.json",
         "--features", *features, "--index", *(f"features/{name}/index.csv" for name in LAYOUTS), "--output", "t.json",
         cwd=folder,
     )  # fmt: skip
