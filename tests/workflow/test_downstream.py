@@ -70,7 +70,7 @@ def test_pretrained_on_one_data_set_and_evaluated_on_another(tmp_path: Path) -> 
     # 54.0: CMD, R(2+1)D-26, Kinetics-400; 48.6: the same pretrained on UCF101, which is apart.
     ours, apart = (folder / TARGET).read_text().split("pretrained on other data")
     assert "CSVR (full) (this run) | K400" in ours and "54.0" in ours and "48.6" in apart
-    results = "results/kinetics400/full/sigma_v=1,sigma_p=1,sigma_c=3/seed0"
+    results = "results/kinetics400/full/sigma_v=1__sigma_p=1__sigma_c=3/seed0"
     metrics = json.loads((folder / results / "metrics_hmdb51.json").read_text())
     assert metrics["classes"] == ["brush_hair", "sit"] and metrics["splits"] == 2
     # Split 2 tests others.
