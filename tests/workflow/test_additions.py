@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.workflow.experiments import folder as results
 from tests.workflow.repository import ROOT, command, copy_repository
 
 COMPOSE = "workflow/scripts/compose_params.py"
@@ -62,7 +63,7 @@ def test_an_ablation(folder: Path) -> None:
     shown, jobs = plan(folder, "reports/table_ablation.md")
     seeds = len(yaml.safe_load((folder / "params.yaml").read_text())["seeds"])
     assert jobs["pretrain"] == before["pretrain"] + seeds and jobs["evaluate"] == before["evaluate"] + seeds
-    assert "results/mannequin/slow/sigma_v=1,sigma_p=1,sigma_c=3/seed0/networks.safetensors" in shown
+    assert f"{results(variant='slow')}/networks.safetensors" in shown
 
 
 def test_the_ablation_of_the_tutorial(folder: Path) -> None:
@@ -75,7 +76,7 @@ def test_the_ablation_of_the_tutorial(folder: Path) -> None:
     insert(folder / "params/config.yaml", name, line)
     make_params(folder)
     shown, _ = plan(folder, "reports/table_ablation.md")
-    assert f"results/mannequin/{name}/sigma_v=1,sigma_p=1,sigma_c=3/seed4/metrics.json" in shown
+    assert f"{results(variant=name, seed=4)}/metrics.json" in shown
 
 
 def test_a_data_set(folder: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_data_set(folder: Path) -> None:
     assert "--configfile mine.yaml" in spans
     shown, jobs = plan(folder, "reports/table_ablation.md", "--configfile", "mine.yaml")
     assert jobs["index_videos"] == 1 and jobs["extract_poses"] == jobs["reencode"] == settings["shards"]
-    assert "results/mine/full/sigma_v=1,sigma_p=1,sigma_c=3/seed0/metrics.json" in shown
+    assert f"{results().replace('mannequin', 'mine')}/metrics.json" in shown
 
 
 def test_a_backbone(folder: Path) -> None:
