@@ -22,7 +22,6 @@ import yaml
 
 from csvr import cli
 from csvr.errors import UserError
-from csvr.pretrain.sizes import networks
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 KB_A_SECOND: Final = {"reencoded": 375.0, "jpeg": 207.0, "raw": 1839.0, "iframes": 156.0, "native": 47.0, "poses": 1.5}
@@ -151,6 +150,8 @@ def _extraction(
 @functools.cache
 def _tera_flops(params: str) -> tuple[float, float]:
     """Of one clip, forward: of all networks that are pretrained, and of the encoders alone."""
+    from csvr.pretrain.sizes import networks  # imports torch
+
     rows = networks(yaml.safe_load(params))
     kept = [row for row in rows if row.name.endswith(("f_s", "f_d", "f_i"))]
     return sum(row.flops for row in rows) / 1e12, sum(row.flops for row in kept) / 1e12
