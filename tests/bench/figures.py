@@ -227,9 +227,7 @@ def run(words: list[str | Path], cwd: Path = ROOT, errors: bool = False) -> str:
     Raises:
         RuntimeError: It failed; with its output.
     """
-    done = subprocess.run(
-        [str(word) for word in words], cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    done = subprocess.run([str(word) for word in words], cwd=cwd, text=True, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, words))[:500]}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout + done.stderr * errors
