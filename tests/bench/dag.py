@@ -138,7 +138,9 @@ def finished(bench: Bench) -> None:
         record = json.loads(path.read_text())
         if record["status"] == "COMPLETED":
             config = json.loads(path.with_name("config.json").read_text())
-            done[params_sha256([record["experiment"]["name"], {k: v for k, v in config.items() if k != "variant"}])] += 1
+            done[
+                params_sha256([record["experiment"]["name"], {k: v for k, v in config.items() if k != "variant"}])
+            ] += 1
     bench.value(
         TWICE, sum(count - 1 for count in done.values()), "steps", note=f"of {sum(done.values())} recorded runs"
     )
