@@ -1,4 +1,4 @@
-"""Collect where all reports come from: python -m csvr.provenance --made JSON --features … --index … --output …
+"""Collect where all reports come from: python -m csvr.provenance --made made_of.json --features … --index … --output …
 
 Writes a graph of files with hashes and runs, down to the videos (`csvr.tracking.provenance`). `python -m csvr.trace`
 prints it.
@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from csvr import cli
+from csvr.errors import UserError
 from csvr.files import write_text
 from csvr.tracking import provenance
 
@@ -20,12 +21,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--made", type=cli.parameters, required=True, help="results of each report: YAML text or file")
+    parser.add_argument("--made", type=Path, required=True, help="JSON file: results of each report")
     parser.add_argument("--features", type=Path, nargs="+", required=True, help="all shards of the data set")
     parser.add_argument("--index", type=Path, nargs="+", required=True, help="index of each data set (csvr.index)")
     parser.add_argument("--output", type=Path, required=True, help="JSON file")
     args = parser.parse_args()
-    write_text(args.output, json.dumps(provenance.collect(args.made, args.features, args.index), indent=1) + "\n")
+    try:
+        made = json.loads(args.made.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{args.made}: no readable JSON ({error}); run snakemake {args.made}") from error
+    write_text(args.output, json.dumps(provenance.collect(made, args.features, args.index), indent=1) + "\n")
 
 
 if __name__ == "__main__":

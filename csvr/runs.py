@@ -32,7 +32,7 @@ def _step(run: dict[str, Any], config: dict[str, Any]) -> str:
     """The command, and where it works on a variant, which and at what loss weights."""
     words = [str(run.get("experiment", {}).get("name", ""))]
     if "variant" in config:
-        words += [config["variant"], ",".join(f"{key}={config[key]:g}" for key in WEIGHTS if key in config)]
+        words += [config["variant"], "__".join(f"{key}={config[key]:g}" for key in WEIGHTS if key in config)]
     return " ".join(filter(None, words))
 
 

@@ -95,12 +95,12 @@ def test_tables_and_where_they_come_from(page) -> None:
 def test_rows_of_a_sweep_are_named_by_their_weights(expect) -> None:
     """Of an expectation whose variants differ in nothing else."""
     points = {}
-    for name, sigma_p in (("full", 1.0), ("sigma_p=0.5,sigma_c=3", 0.5)):
+    for name, sigma_p in (("full", 1.0), ("sigma_p=0.5__sigma_c=3", 0.5)):
         params = expect["variants"]["full"]["params"] | {"sigma_p": sigma_p, "sigma_c": 3.0}
         points[name] = {"title": name, "description": "", "params": params, "cell": f"full/sigma_p={sigma_p:g}"}
     sweep = Expectation.of(expect | {"variants": points, "order": list(points)})
     named = names_of([Expectation.of(expect), sweep])
-    assert named["σ_p = 0.5, σ_c = 3"] == "sigma_p=0.5,sigma_c=3" and named["σ_p = 1, σ_c = 3"] == "full"
+    assert named["σ_p = 0.5, σ_c = 3"] == "sigma_p=0.5__sigma_c=3" and named["σ_p = 1, σ_c = 3"] == "full"
     assert not any(name.startswith("σ_p") for name in names_of([Expectation.of(expect)]))
 
 
@@ -141,7 +141,7 @@ def test_a_click_on_any_cell_shows_what_it_was_made_of(page, expect, tmp_path) -
     points = {
         name: {"title": name, "description": "", "cell": f"full/sigma_p={p:g}"}
         | {"params": expect["variants"]["full"]["params"] | {"sigma_p": p, "sigma_c": 3.0}}
-        for name, p in (("full", 1.0), ("sigma_p=0.5,sigma_c=3", 0.5))
+        for name, p in (("full", 1.0), ("sigma_p=0.5__sigma_c=3", 0.5))
     }
     sweep = Expectation.of(expect | {"variants": points, "order": list(points)})
     text = "# T\n\n| σ_p | σ_c | top-1 | Δ top-1 |\n|--:|--:|--:|--:|\n| 0.5 | 3 | 9 | +1 |\n| 1 | 3 | 8 | – |\n\n"

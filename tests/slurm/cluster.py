@@ -6,6 +6,7 @@ By hand: python tests/slurm/cluster.py FOLDER starts it, Ctrl-C stops it.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import secrets
 import shutil
@@ -45,8 +46,8 @@ ReturnToService=2
 SlurmdTimeout=20
 KillWait=5
 MinJobAge=600
-NodeName=DEFAULT NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} State=UNKNOWN
-NodeName=n[1-{nodes}] Port=[{first}-{last}]
+NodeName=DEFAULT CPUs={cores} RealMemory={memory} State=UNKNOWN
+NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}]
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -76,6 +77,8 @@ class Cluster:
     def _start(self) -> None:
         (self.folder / "state").mkdir(parents=True)
         HOME.parent.mkdir(exist_ok=True)
+        if HOME.is_symlink() and not HOME.exists():  # of a cluster that was killed
+            HOME.unlink()
         HOME.symlink_to(self.folder / "slurm.conf")
         self.folder.chmod(0o755)  # munged refuses a folder that others can write to
         port = _free_ports(self.nodes + 1)
@@ -136,14 +139,16 @@ class Cluster:
         label = label or words[0]
         with (self.folder / f"{label}.out").open("ab") as out:
             program = shutil.which(words[0], path=f"{os.environ['PATH']}:/usr/sbin:/sbin") or words[0]
-            self._started[label] = subprocess.Popen([program, *words[1:]], stdout=out, stderr=out)
+            self._started[label] = subprocess.Popen(
+                [program, *words[1:]], stdout=out, stderr=out, preexec_fn=_ends_with_us
+            )
 
 
 def missing() -> list[str]:
     """What is not there: programs, the right to start daemons, a machine that is in no cluster yet."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     return [name for name in PROGRAMS if not shutil.which(name, path=path)] + [
-        *["root"] * (os.getuid() != 0), *[f"a machine without {HOME}"] * (HOME.exists() or HOME.is_symlink())
+        *["root"] * (os.getuid() != 0), *[f"a machine without {HOME}"] * HOME.exists()
     ]  # fmt: skip
 
 
@@ -182,12 +187,17 @@ def _of_node(name: str) -> list[int]:
     return found
 
 
+def _ends_with_us() -> None:
+    """Let the kernel end this process when its parent ends, however that is (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 def _kill(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
-def _wait(ready: object, what: str, seconds: float = 30) -> None:
+def _wait(ready: object, what: str, seconds: float = 90) -> None:
     assert callable(ready)
     end = time.monotonic() + seconds
     while not ready():
@@ -197,6 +207,8 @@ def _wait(ready: object, what: str, seconds: float = 30) -> None:
 
 
 if __name__ == "__main__":
-    with Cluster(Path(sys.argv[1])) as cluster:
+    # As Ctrl-C: what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    with contextlib.suppress(KeyboardInterrupt), Cluster(Path(sys.argv[1])) as cluster:
         print(f"{cluster.nodes} nodes; see sinfo", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()

@@ -18,7 +18,7 @@ from tests.workflow.repository import ENV, command, copy_repository
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"not here: {', '.join(missing())}")
 TABLE = "reports/table_ablation.md"
-CELL = "results/mannequin/full/sigma_v=1,sigma_p=1,sigma_c=3/seed0"
+CELL = "results/mannequin/full/sigma_v=1__sigma_p=1__sigma_c=3/seed0"
 NETWORKS = f"{CELL}/networks.safetensors"
 LONG = ("pretrain.steps=600", "pretrain.checkpoint_every=20", "variants=[full]")
 """A training of a minute or more, with many checkpoints."""
@@ -109,7 +109,7 @@ def test_a_node_that_dies_is_survived(cluster: Cluster, tmp_path: Path) -> None:
         process.kill()
         cluster.start_node(jobs[0])
     assert re.search(r"[Rr]estart|retr|Trying to restart", out), out
-    log = (there / "logs/mannequin/pretrain/full/sigma_v=1,sigma_p=1,sigma_c=3/seed0.log").read_text()
+    log = (there / "logs/mannequin/pretrain/full/sigma_v=1__sigma_p=1__sigma_c=3/seed0.log").read_text()
     assert re.search(r"step (\d+)", log)
     locally(here, NETWORKS)
     first, second = weights(here), weights(there)

@@ -94,7 +94,7 @@ def test_list_tells_cells_of_one_variant_apart(tmp_path: Path) -> None:
         config = {"variant": "full", "seed": 0, "sigma_v": 1.0, "sigma_p": sigma_p, "sigma_c": 3}
         (tmp_path / f"{number}/config.json").write_text(json.dumps(config))
     assert [row["step"] for row in runs.table(tmp_path)] == [
-        f"pretrain full sigma_v=1,sigma_p={text},sigma_c=3" for text in ("0.5", "1")
+        f"pretrain full sigma_v=1__sigma_p={text}__sigma_c=3" for text in ("0.5", "1")
     ]
 
 

@@ -90,7 +90,7 @@ def create(target: Path) -> Repository:
 
 def folder(sigma_p: float = 1.0, variant: str = "full", seed: int = 0) -> str:
     """Where results of a variant with that σ_p are."""
-    return f"results/mannequin/{variant}/sigma_v=1,sigma_p={sigma_p:g},sigma_c=3/seed{seed}"
+    return f"results/mannequin/{variant}/sigma_v=1__sigma_p={sigma_p:g}__sigma_c=3/seed{seed}"
 
 
 def weight(metrics: dict[str, Any]) -> float:

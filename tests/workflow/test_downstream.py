@@ -70,7 +70,7 @@ def test_pretrained_on_one_data_set_and_evaluated_on_another(tmp_path: Path) -> 
     # 54.0: CMD, R(2+1)D-26, Kinetics-400; 48.6: the same pretrained on UCF101, which is apart.
     ours, apart = (folder / TARGET).read_text().split("pretrained on other data")
     assert "CSVR (full) (this run) | K400" in ours and "54.0" in ours and "48.6" in apart
-    results = "results/kinetics400/full/sigma_v=1,sigma_p=1,sigma_c=3/seed0"
+    results = "results/kinetics400/full/sigma_v=1__sigma_p=1__sigma_c=3/seed0"
     metrics = json.loads((folder / results / "metrics_hmdb51.json").read_text())
     assert metrics["classes"] == ["brush_hair", "sit"] and metrics["splits"] == 2
     # Split 2 tests others.
@@ -79,8 +79,9 @@ def test_pretrained_on_one_data_set_and_evaluated_on_another(tmp_path: Path) -> 
     assert metrics["data"] == networks["data"] != metrics["target"]
     features = [f"features/kinetics400/{kind}/0.safetensors" for kind in KINDS]
     features += [f"features/hmdb51/{kind}/{k}.safetensors" for kind in KINDS[:2] for k in (0, 1)]
+    (folder / "made.json").write_text(json.dumps({TARGET: [f"{results}/metrics_hmdb51.json"]}))
     traced = command(
-        sys.executable, "-m", "csvr.provenance", "--made", json.dumps({TARGET: [f"{results}/metrics_hmdb51.json"]}),
+        sys.executable, "-m", "csvr.provenance", "--made", "made.json",
         "--features", *features, "--index", *(f"features/{name}/index.csv" for name in LAYOUTS), "--output", "t.json",
         cwd=folder,
     )  # fmt: skip

@@ -49,3 +49,11 @@ def test_a_cluster_is_planned_without_one(tiny: Path) -> None:
     assert "python -m csvr.launch --gpus 8 --nodes 2 pretrain" in plan.stdout
     alone = command("snakemake", *flags, cwd=tiny)
     assert "python -m csvr.launch --gpus 1 --nodes 1 pretrain" in alone.stdout
+
+
+def test_no_command_is_too_long_for_the_system() -> None:
+    """Of all reports at full size: Linux allows no argument of more than 128 kB."""
+    plan = command("snakemake", "-n", "-p", "--forceall", cwd=ROOT)
+    assert plan.returncode == 0, plan.stdout[-2000:]
+    longest = max(plan.stdout.splitlines(), key=len)
+    assert "python -m csvr." in plan.stdout and len(longest.encode()) < 2**17, longest[:300]

@@ -86,7 +86,7 @@ def test_integration_table_shares_the_cells_of_full(tiny: Path, snakemake: Run, 
     jobs = planned(done.stdout)
     assert jobs["table_integration"] == jobs["write_expectation"] == 1
     assert jobs["pretrain"] == jobs["evaluate"] == 2
-    assert "results/mannequin/integration_concat/sigma_v=1,sigma_p=1,sigma_c=3/seed0" in done.stdout
+    assert "results/mannequin/integration_concat/sigma_v=1__sigma_p=1__sigma_c=3/seed0" in done.stdout
     none = tmp_path / "none.yaml"
     none.write_text("integration: {variants: []}\n")
     done = snakemake(tiny, "-n", cores=8, also=(none,))

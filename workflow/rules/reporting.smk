@@ -61,6 +61,7 @@ rule collect_provenance:
     input:
         reports=list(MADE),
         results=sorted({path for sources in MADE.values() for path in sources}),
+        made=MADE_OF,
         features=[path for found in DATASETS.values() for kind in FEATURES for path in all_shards(kind, found)],
         index=list(dict.fromkeys([INDEX, PRETRAINED_INDEX])),
     output:
@@ -77,12 +78,11 @@ rule collect_provenance:
         runtime=minutes(30),
     params:
         code=code_hash("provenance"),
-        made=text(MADE),
     message:
         "Collecting where the reports come from"
     shell:
         """
-        python -m csvr.provenance --made {params.made:q} --features {input.features:q} --index {input.index:q} \
+        python -m csvr.provenance --made {input.made:q} --features {input.features:q} --index {input.index:q} \
             --output {output:q} >{log:q} 2>&1
         """
 

@@ -76,6 +76,8 @@ EXPECTED = f"results/{DATASET['name']}/expected.json"
 EXPECTED_SWEEP = f"results/{DATASET['name']}/expected_sweep.json"
 EXPECTED_INTEGRATION = f"results/{DATASET['name']}/expected_integration.json"
 EXPECTED_GENERATION = f"results/{DATASET['name']}/expected_generation.json"
+# What each report is made of. A file, for the system allows no flag of more than 128 kB.
+MADE_OF = f"results/{DATASET['name']}/made_of.json"
 
 
 wildcard_constraints:
@@ -84,7 +86,7 @@ wildcard_constraints:
     variant="|".join(sorted({re.escape(Path(found).parent.name) for found in CELLS.values()})),
     weights="|".join(sorted({re.escape(Path(found).name) for found in CELLS.values()})),
     seed=r"\d+",
-    expectation="|".join(["expected", "expected_sweep", "expected_integration", "expected_generation"]),
+    expectation="|".join(["expected", "expected_sweep", "expected_integration", "expected_generation", "made_of"]),
 
 
 def formats(table):
@@ -224,7 +226,9 @@ def about(names):
 
 
 def expectation_params(wildcards):
-    """What the reports that read this file are to show."""
+    """What the reports that read this file are to show; or what all of them are made of."""
+    if wildcards.expectation == "made_of":
+        return text(MADE)
     if wildcards.expectation == "expected_sweep":
         points = {name: {"title": name, "description": "Loss weights of the sweep."} for name in GRID}
         return expectation(points, config["sweep"]["seeds"], "reports/table_sigma.md")
@@ -253,6 +257,7 @@ def check_records():
         EXPECTED_SWEEP,
         EXPECTED_INTEGRATION,
         EXPECTED_GENERATION,
+        MADE_OF,
         POSE_QUALITY,
         JUDGE,
         PROVENANCE,

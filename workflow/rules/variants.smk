@@ -7,8 +7,11 @@ VARIANTS = config["variants"] + [MAIN] * (MAIN not in config["variants"])
 
 
 def pairs(weights):
-    """Loss weights as in paths: each as the shortest text that means this number and no other."""
-    return ",".join(f"{key}={float(value)!r}".removesuffix(".0") for key, value in weights.items())
+    """Loss weights as in paths: each as the shortest text that means this number and no other.
+
+    Without commas, at which the jobs of a batch system would take their wildcards apart.
+    """
+    return "__".join(f"{key}={float(value)!r}".removesuffix(".0") for key, value in weights.items())
 
 
 def grid():
@@ -64,7 +67,7 @@ def cells(file, names=VARIANTS, seeds=config["seeds"]):
 
 def cell_params(wildcards, keys):
     """Parameters `keys` of a cell, as its path says."""
-    weights = dict(part.split("=") for part in wildcards.weights.split(","))
+    weights = dict(part.split("=") for part in wildcards.weights.split("__"))
     changes = ABLATIONS[wildcards.variant]["set"] | {key: float(value) for key, value in weights.items()}
     params = applied(config, changes)
     return text({key: params[key] for key in keys})
