@@ -63,7 +63,8 @@ def to_batch(frames: NDArray[np.uint8]) -> torch.Tensor:
     canvas[:, top : top + height, left : left + width] = frames
     x = torch.from_numpy(canvas).flatten(2).to(torch.float32)
     x.sub_((torch.tensor(MEAN) * 255).repeat(wide)).div_((torch.tensor(STD) * 255).repeat(wide))
-    return x.unflatten(2, (wide, 3)).permute(0, 3, 1, 2)  # channels-last in memory
+    pixels: torch.Tensor = x.unflatten(2, (wide, 3))
+    return pixels.permute(0, 3, 1, 2)  # channels-last in memory
 
 
 def checkpoint_file(checkpoint: str) -> tuple[Path, str | None]:
