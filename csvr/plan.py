@@ -166,7 +166,7 @@ def _size(dataset: dict[str, Any], sizes: dict[str, dict[str, float]]) -> dict[s
         seconds = (train + test) * drawn["frames"] / drawn["fps"]
         return {"train": train, "test": test, "seconds": seconds, "fps": drawn["fps"], "classes": classes}
     if dataset["name"] not in sizes:
-        raise UserError(f"nothing is known about {dataset['name']}; add a line to params/published/videos.csv")
+        raise UserError(f"nothing is known about {dataset['name']}; add a line to params/cluster/videos.csv")
     return sizes[dataset["name"]]
 
 
@@ -226,7 +226,7 @@ def main() -> None:
     cluster = cli.parameters(str(named if named.exists() else args.cluster))
     if missing := [name for name in RATES if name not in cluster]:
         raise UserError(f"{args.cluster}: {missing[0]} is missing; it takes {', '.join(RATES)}")
-    known = pd.read_csv(ROOT / "params/published/videos.csv").set_index("dataset")
+    known = pd.read_csv(ROOT / "params/cluster/videos.csv").set_index("dataset")
     sizes = {str(name): row.drop("source").to_dict() for name, row in known.iterrows()}
     print(f"{args.profile or args.params} on {args.cluster}: {cluster['cores']} cores, {cluster['gpus']} GPUs\n")
     print(table(steps(params, cluster, sizes, args.gpus), cluster))
