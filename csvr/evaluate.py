@@ -47,11 +47,6 @@ def main() -> None:
     device = chosen_device(args.device)
     features = Features(args.clips, args.poses, [], ClipShape(**args.params["clip"]))
     table = index.read(args.index)
-    features.require(table.video.tolist())
-    pose_frames = len(features.keypoints(table.video[0], 0))
-    model, header = load_networks(args.networks, args.params, pose_frames)
-    there = features.provenance(args.index)
-    require_pretrained_on(args.networks, header["data"], there, args.index, args.pretrained_index)
     splits = index.each_split(table)
     elsewhere = args.pretrained_index not in (None, args.index)
     pretrained = index.read(args.pretrained_index if elsewhere else args.index)
@@ -59,6 +54,11 @@ def main() -> None:
         require_split(rows)
         # Of one data set, the first split is pretrained on: what is a test video of any other must not be in it.
         require_apart(pretrained[pretrained.split == "train"], rows[rows.split == "test"], names=not elsewhere)
+    features.require(table.video.tolist())
+    pose_frames = len(features.keypoints(table.video[0], 0))
+    model, header = load_networks(args.networks, args.params, pose_frames)
+    there = features.provenance(args.index)
+    require_pretrained_on(args.networks, header["data"], there, args.index, args.pretrained_index)
     test = pd.concat([rows[rows.split == "test"] for rows in splits])
     trained = args.params["pretrain"]["steps"] > 0
     model.to(device)

@@ -10,23 +10,14 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
-
-from sacred.run import Run
+from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.data import index
-from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
-from csvr.evaluation.clip_quality import clip_quality
-from csvr.evaluation.fvd import fvd_features
-from csvr.evaluation.judge import load_judge
-from csvr.evaluation.networks import load_networks, require_same_data
 from csvr.files import sha256, write_text
-from csvr.refusal import require
-from csvr.tracking.checkout import git_state
-from csvr.tracking.machine import host
-from csvr.tracking.record import record
+
+if TYPE_CHECKING:
+    from sacred.run import Run
 
 
 def main() -> None:
@@ -36,6 +27,17 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, required=True, help="output of python -m csvr.clip_judge")
     parser.add_argument("--output", type=Path, required=True, help="JSON file")
     args = parser.parse_args()
+    from csvr.data import index
+    from csvr.data.batches import ClipShape, Features
+    from csvr.evaluation.clip_quality import clip_quality
+    from csvr.evaluation.fvd import fvd_features
+    from csvr.evaluation.judge import load_judge
+    from csvr.evaluation.networks import load_networks, require_same_data
+    from csvr.refusal import require
+    from csvr.tracking.checkout import git_state
+    from csvr.tracking.machine import host
+    from csvr.tracking.record import record
+
     cli.limit_threads(args.threads)
     features = Features(args.clips, args.poses, [], ClipShape(**args.params["clip"]))
     table = index.read(args.index)

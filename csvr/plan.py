@@ -22,7 +22,6 @@ import yaml
 
 from csvr import cli
 from csvr.errors import UserError
-from csvr.pretrain.sizes import networks
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 KB_A_SECOND: Final = {"reencoded": 375.0, "jpeg": 207.0, "raw": 1839.0, "iframes": 156.0, "native": 47.0, "poses": 1.5}
@@ -151,6 +150,8 @@ def _extraction(
 @functools.cache
 def _tera_flops(params: str) -> tuple[float, float]:
     """Of one clip, forward: of all networks that are pretrained, and of the encoders alone."""
+    from csvr.pretrain.sizes import networks  # imports torch
+
     rows = networks(yaml.safe_load(params))
     kept = [row for row in rows if row.name.endswith(("f_s", "f_d", "f_i"))]
     return sum(row.flops for row in rows) / 1e12, sum(row.flops for row in kept) / 1e12
@@ -165,7 +166,7 @@ def _size(dataset: dict[str, Any], sizes: dict[str, dict[str, float]]) -> dict[s
         seconds = (train + test) * drawn["frames"] / drawn["fps"]
         return {"train": train, "test": test, "seconds": seconds, "fps": drawn["fps"], "classes": classes}
     if dataset["name"] not in sizes:
-        raise UserError(f"nothing is known about {dataset['name']}; add a line to params/published/videos.csv")
+        raise UserError(f"nothing is known about {dataset['name']}; add a line to params/cluster/videos.csv")
     return sizes[dataset["name"]]
 
 
@@ -225,7 +226,7 @@ def main() -> None:
     cluster = cli.parameters(str(named if named.exists() else args.cluster))
     if missing := [name for name in RATES if name not in cluster]:
         raise UserError(f"{args.cluster}: {missing[0]} is missing; it takes {', '.join(RATES)}")
-    known = pd.read_csv(ROOT / "params/published/videos.csv").set_index("dataset")
+    known = pd.read_csv(ROOT / "params/cluster/videos.csv").set_index("dataset")
     sizes = {str(name): row.drop("source").to_dict() for name, row in known.iterrows()}
     print(f"{args.profile or args.params} on {args.cluster}: {cluster['cores']} cores, {cluster['gpus']} GPUs\n")
     print(table(steps(params, cluster, sizes, args.gpus), cluster))

@@ -15,11 +15,11 @@ from compose_params import composed
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from csvr import feature_figures
 from csvr.data.batches import ClipShape
 from csvr.errors import UserError
 from csvr.evaluation.retrieval import first_hit, ranked
 from csvr.pretrain.model import CSVR
+from csvr.reporting import feature_figures
 from csvr.reporting.feature_figures import DRAWN, Inputs, flat, over_frames, picture
 
 TABLE = pd.DataFrame(

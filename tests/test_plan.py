@@ -57,7 +57,7 @@ def test_unknown_names_are_said() -> None:
         composed("papr")
     other = params()
     other["dataset"] = {"name": "mine", "shards": 1, "iframes": "native"}
-    with pytest.raises(UserError, match="nothing is known about mine; add a line to params/published/videos.csv"):
+    with pytest.raises(UserError, match="nothing is known about mine; add a line to params/cluster/videos.csv"):
         steps(other, CLUSTER, {})
 
 

@@ -221,13 +221,13 @@ def python(*words: str | Path, cwd: Path = ROOT) -> float:
     return time.perf_counter() - began
 
 
-def run(words: list[str | Path], cwd: Path = ROOT) -> str:
-    """Output of a command.
+def run(words: list[str | Path], cwd: Path = ROOT, errors: bool = False) -> str:
+    """Output of a command; with `errors` what it says on its second output follows.
 
     Raises:
         RuntimeError: It failed; with its output.
     """
     done = subprocess.run([str(word) for word in words], cwd=cwd, text=True, capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, words))}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
+        raise RuntimeError(f"{' '.join(map(str, words))[:500]}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout + done.stderr * errors

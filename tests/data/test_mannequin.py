@@ -23,7 +23,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 def build(root: Path, min_frames: int) -> pd.DataFrame:
-    return index.build("ucf101", root / "videos", root / "splits", 1, index.Policy(min_frames=min_frames))
+    return index.build("ucf101", root / "videos", root / "splits", [1], index.Policy(min_frames=min_frames))
 
 
 def test_the_same_seed_gives_the_same_bytes(generated: tuple[Path, dict[str, object]], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from csvr.data.extraction import Video
 from csvr.errors import UserError
 from csvr.files import sha256
 from csvr.pose import drawing, quality
-from csvr.pose.detector import Detector, Person, load, padding, to_batch
+from csvr.pose.detector import MEAN, PADDING, STD, Detector, Person, load, padding, to_batch
 from csvr.pose.estimator_data import render
 from csvr.pose.extract import Settings, extract, follow, similarity, video_poses
 
@@ -114,6 +114,18 @@ def test_detector_gives_what_predictor_gives(detector: Detector, monkeypatch: py
 def test_padding_is_that_of_center_pad_tight(size: int, expected: tuple[int, int]) -> None:
     assert padding(size) == expected
     assert to_batch(np.zeros((1, size, 128, 3), dtype=np.uint8)).shape == (1, 3, size + sum(expected), 129)
+
+
+def test_batches_are_padded_and_normalised_pixel_by_pixel() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (2, 20, 37, 3), dtype=np.uint8)
+    (top, bottom), (left, right) = padding(20), padding(37)
+    borders = (top, bottom, left, right, cv2.BORDER_CONSTANT)
+    padded = np.stack([cv2.copyMakeBorder(frame, *borders, value=PADDING) for frame in frames])
+    expected = torch.from_numpy(padded).permute(0, 3, 1, 2).float()
+    mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in (MEAN, STD))
+    found = to_batch(frames)
+    assert torch.equal(found, (expected - mean) / std)
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_person_of_the_last_frame_is_preferred_to_a_surer_one() -> None:
