@@ -129,7 +129,8 @@ def _read_out(result: Outcome, frozen: Frozen, table: Any, params: dict[str, Any
         # Shares of the labels are read out of all features alone: a fit for each costs time.
         fractions = semi["fractions"] if semi["probe"] and name == "all" else []
         probed = probe(train, labels["train"], tests, labels["test"], settings["probe"], fractions)
-        for amount in probed.shares.keys() - probed.classes.keys():
+        # In their order: that of a set is another one in each process, and so would be that of the output.
+        for amount in [amount for amount in probed.shares if amount not in probed.classes]:
             result.add_scores(f"linear_{amount}", name, probed.shares[amount])
         for amount, classes in probed.classes.items():
             result.add_classes(f"linear_{amount}", name, classes, labels["test"])

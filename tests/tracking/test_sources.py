@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,20 @@ from csvr.tracking.sources import ROOT, code_hash, sources
 
 
 def test_sources_are_what_python_imports() -> None:
-    """Everything of csvr that Python has loaded after importing the command is listed."""
-    loaded = subprocess.run(
-        [
-            sys.executable, "-W", "ignore", "-c",
-            "import sys, csvr.pretrain.__main__; print(*(m.__file__ for n, m in sys.modules.items() "
-            "if n.partition('.')[0] == 'csvr'), sep='\\n')",
-        ],
+    """Everything of csvr that Python has loaded once the command looks for its files, none of which is there."""
+    shape = {"frames": 1, "stride": 1, "crop": 1, "iframe_window": 1, "iframe_inside": True}
+    flags = [f"--{name}=none" for name in ("index", "clips", "poses", "iframes", "variant", "output", "history")]
+    code = (
+        "import sys, csvr.pretrain.__main__ as command\n"
+        "try:\n    command.main()\nexcept (Exception, SystemExit) as error:\n    print(error, file=sys.stderr)\n"
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] == 'csvr'), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *flags, "--seed=0", f"--params={json.dumps({'clip': shape})}"],
         cwd=ROOT, text=True, capture_output=True, check=True,
-    ).stdout.split()  # fmt: skip
+    )  # fmt: skip
+    assert "none: not a readable csvr shard" in done.stderr
+    loaded = done.stdout.split()
     found = {Path(path).relative_to(ROOT).as_posix() for path in loaded}
     assert len(found) > 20
     assert found <= set(sources("pretrain"))
