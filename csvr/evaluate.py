@@ -49,7 +49,7 @@ def main() -> None:
     table = index.read(args.index)
     splits = index.each_split(table)
     elsewhere = args.pretrained_index not in (None, args.index)
-    pretrained = index.read(args.pretrained_index if elsewhere else args.index)
+    pretrained = index.read(args.pretrained_index) if elsewhere else table
     for rows in splits:
         require_split(rows)
         # Of one data set, the first split is pretrained on: what is a test video of any other must not be in it.

@@ -60,11 +60,13 @@ def take(count: int, names: list[str], folder: Path, wait: float = WAIT_SECONDS)
     """
     if count > len(names):
         raise UserError(f"--gpus {count}: there are {len(names)} here; ask for fewer (--set-resources pretrain:gpu=…)")
+    if count == 0:
+        return []
     folder.mkdir(parents=True, exist_ok=True)
     said = False
     while True:
         taken: dict[str, int] = {}
-        for name in names[: None if count else 0]:
+        for name in names:
             lock = os.open(folder / f"{name.replace('/', '_')}.lock", os.O_RDWR | os.O_CREAT, 0o666)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,12 +181,12 @@ def main() -> None:
         if args.dry_run:
             print(shlex.join(line))
             return
-        given = "SLURM_JOB_ID" in os.environ and args.gpus > 0
-        if not given:
+        # What Slurm has given a job is its own already.
+        if args.gpus == 0 or "SLURM_JOB_ID" not in os.environ:
             locks = args.locks or Path(tempfile.gettempdir(), f"csvr-gpus-{os.getuid()}")
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(take(args.gpus, gpus(), locks))
         if args.scratch and args.nodes == 1:
-            line = [*line[: -len(args.flags)], *staged(args.flags, Path(args.scratch))] if args.flags else line
+            line = command(args.name, staged(args.flags, Path(args.scratch)), args.gpus, args.nodes)
     except UserError as error:
         print(f"csvr: {error}", file=sys.stderr)
         sys.exit(2)

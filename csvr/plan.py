@@ -22,6 +22,8 @@ import yaml
 
 from csvr import cli
 from csvr.errors import UserError
+from csvr.files import canonical
+from csvr.variants import WEIGHTS, applied
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 KB_A_SECOND: Final = {"reencoded": 375.0, "jpeg": 207.0, "raw": 1839.0, "iframes": 156.0, "native": 47.0, "poses": 1.5}
@@ -73,11 +75,9 @@ def cells(params: dict[str, Any]) -> list[dict[str, Any]]:
     wanted += [(params["ablations"][name]["set"], integration["seeds"]) for name in integration["variants"]]
     found: dict[str, dict[str, Any]] = {}
     for changes, seeds in wanted:
-        effective = _changed(params, changes)
-        kept = {key: effective[key] for key in ("model", "clip", "pretrain", "pose_input", "evaluate")}
-        weights = [float(effective[key]) for key in ("sigma_v", "sigma_p", "sigma_c")]
+        effective = applied(params, changes)
         for seed in seeds:
-            found.setdefault(repr((yaml.safe_dump(kept), weights, seed)), effective)
+            found.setdefault(canonical([effective, seed]), effective)
     return list(found.values())
 
 
@@ -103,7 +103,7 @@ def steps(
     pretrained, evaluated, kept = 0.0, 0.0, cells(params)
     for effective in kept:
         built = {key: effective[key] for key in ("model", "clip", "pose_input")}
-        built |= {key: float(effective[key] > 0) for key in ("sigma_v", "sigma_p", "sigma_c")}
+        built |= {key: float(effective[key] > 0) for key in WEIGHTS}
         everything, encoders = _tera_flops(yaml.safe_dump(built | {"pose_extraction": params["pose_extraction"]}))
         pretrained += BACKWARD * everything * effective["pretrain"]["batch"] * effective["pretrain"]["steps"]
         settings = effective["evaluate"]
@@ -168,18 +168,6 @@ def _size(dataset: dict[str, Any], sizes: dict[str, dict[str, float]]) -> dict[s
     if dataset["name"] not in sizes:
         raise UserError(f"nothing is known about {dataset['name']}; add a line to params/cluster/videos.csv")
     return sizes[dataset["name"]]
-
-
-def _changed(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A copy with the values that an ablation sets by dotted names."""
-    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(params))
-    for name, value in changes.items():
-        *parents, last = name.split(".")
-        place = result
-        for parent in parents:
-            place = place[parent]
-        place[last] = value
-    return result
 
 
 def composed(profile: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from csvr import cli
 from csvr.errors import UserError
+from csvr.variants import WEIGHTS
 
 COLUMNS = ("id", "step", "status", "seed", "start", "duration", "result")
-WEIGHTS = ("sigma_v", "sigma_p", "sigma_c")
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -57,7 +57,15 @@ class Outcome:
 
 
 def measure(encoders: Encoders, features: Features, table: Any, params: dict[str, Any], seed: int) -> Outcome:
-    """All protocols that the parameters ask for, on each split of the table, computed where the encoders are."""
+    """All protocols that the parameters ask for, on each official split, computed where the encoders are.
+
+    Args:
+        encoders: In evaluation mode.
+        features: Stored clips and poses of all videos of the table.
+        table: Of `index.read`: columns video, label, split, and those of further splits.
+        params: Effective parameters; what is measured is under "evaluate".
+        seed: Draws what fine-tuning draws.
+    """
     splits, result = index.each_split(table), Outcome()
     if params["evaluate"]["probe"]:
         frozen = _frozen(encoders, features, splits, params)

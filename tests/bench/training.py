@@ -26,9 +26,9 @@ from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.launch import start
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.views import make_views
+from csvr.variants import applied
 from tests.bench import media
 from tests.bench.figures import ROOT, Bench
-from workflow.scripts.check_params import applied
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,3 +36,9 @@ def copy_repository(target: Path) -> Path:
     for name in ("config", ".gitignore"):
         shutil.copy2(ROOT / ".dvc" / name, target / ".dvc" / name)
     return target
+
+
+def planned(output: str) -> dict[str, int]:
+    """Rule names and numbers of jobs in the statistics of a dry-run."""
+    jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", output, re.MULTILINE))
+    return {name: int(count) for name, count in jobs.items() if name not in ("total", "all")}

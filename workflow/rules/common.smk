@@ -26,12 +26,13 @@ from snakemake.logging import logger
 
 # Nothing that takes long to import.
 sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "scripts"))]
-from check_params import PRETRAIN, VARIED, WEIGHTS, applied, message, problems
+from check_params import message, problems
 from csvr.errors import UserError
 from csvr.files import sha256
 from csvr.launch import gpus
 from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
+from csvr.variants import PRETRAIN, VARIED, WEIGHTS, applied
 
 # A plan needs the lists only; jobs of a run are started with the flags of their own.
 PLAN = r"-[a-z]*n[a-z]*|--dry-?run|--dag|--rulegraph|--lint"

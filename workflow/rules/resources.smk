@@ -29,8 +29,11 @@ def physical_memory_mb():
     return min(found) // 2**20
 
 
-def offered():
-    """Cores of `--cores`; 1 where a batch system runs the jobs, and its profile says how many threads each has."""
+def whole():
+    """Threads of a job that keeps all cores busy, and so runs alone: all of `--cores`.
+
+    1 where a batch system runs the jobs: its profile says how many threads each has.
+    """
     try:
         return workflow.cores or 1
     except WorkflowError:
@@ -45,14 +48,8 @@ def share(mem_mb):
     much as lets only as many jobs start as there are cores, and as fit into memory. The command itself is told
     `--threads 1`, so that results do not depend on this number.
     """
-    cores = offered()
     parts = max(1, min(physical_cores(), physical_memory_mb() * 9 // 10 // mem_mb))
-    return max(1, math.ceil(cores / parts))
-
-
-def whole():
-    """Threads of a job that keeps all cores busy: all of `--cores`, so that it runs alone."""
-    return offered()
+    return max(1, math.ceil(whole() / parts))
 
 
 def workers(wildcards, threads):
@@ -66,8 +63,8 @@ def memory(mb):
 
 
 def minutes(most):
-    """Time limit of a job: of each try as much more."""
-    return lambda wildcards, attempt: most * attempt
+    """Time limit of a job: of each try as much more, up to what clusters allow."""
+    return lambda wildcards, attempt: min(LONGEST_MINUTES, most * attempt)
 
 
 def million_values(params):
@@ -79,11 +76,11 @@ def million_values(params):
 def pretrain_mb(wildcards, attempt=1):
     """Memory of a pretraining: measured 1,450 MB at 0.3 million values a batch, half of which grows with them."""
     params = json.loads(cell_params(wildcards, ("clip", "pretrain")))
-    return round((1500 + 5000 * million_values(params)) * 1.5 ** (attempt - 1))
+    return memory(1500 + 5000 * million_values(params))(wildcards, attempt)
 
 
 def pretrain_minutes(wildcards, attempt):
     """Time limit of a pretraining: four times the 0.25 s that a step of 0.3 million values takes on one core."""
     params = json.loads(cell_params(wildcards, ("clip", "pretrain")))
     values = million_values(params) * params["pretrain"]["accumulate"]
-    return min(LONGEST_MINUTES, math.ceil(30 + 4 * params["pretrain"]["steps"] * values * 0.83 / 60)) * attempt
+    return minutes(math.ceil(30 + 4 * params["pretrain"]["steps"] * values * 0.83 / 60))(wildcards, attempt)

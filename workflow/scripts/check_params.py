@@ -7,7 +7,6 @@ One line for each thing that is wrong: key, value, what is allowed, the closest 
 from __future__ import annotations
 
 import argparse
-import copy
 import difflib
 import math
 import os
@@ -20,11 +19,10 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+from csvr.variants import VARIED, applied  # noqa: E402  (this is a script, and may be started anywhere)
+
 SCHEMA = ROOT / "workflow/schemas/params.schema.yaml"
-# What an ablation may set: the rest is common to all variants.
-WEIGHTS = ("sigma_v", "sigma_p", "sigma_c")
-PRETRAIN = ("clip", "augment", "model", "pretrain", *WEIGHTS, "pose_input")
-VARIED = (*PRETRAIN, "evaluate")
 
 
 def _is_number(_: Any, value: Any) -> bool:
@@ -46,25 +44,6 @@ def problems(params: dict[str, Any], lists_only: bool = False) -> list[str]:
         lists_only: Whether videos need not be there yet (a dry-run looks at lists only).
     """
     return _schema_lines(params) or list(_together(params, lists_only))
-
-
-def applied(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """The parameters in `VARIED`, copied and changed as an ablation's `set` says (dotted names and values).
-
-    Raises:
-        KeyError: There is no such parameter.
-    """
-    result = {key: copy.deepcopy(params[key]) for key in VARIED}
-    for name, value in changes.items():
-        *parents, last = name.split(".")
-        found: Any = result
-        for parent in parents:
-            found = found[parent] if isinstance(found, dict) else {}
-        if not isinstance(found, dict) or last not in found:
-            raise KeyError(name)
-        found[last] = copy.deepcopy(value)
-    # 1 and 1.0 are one value, and must not be two in paths and records.
-    return result | {name: float(result[name]) for name in WEIGHTS}
 
 
 def closest(key: str, known: list[str]) -> str:
