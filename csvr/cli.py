@@ -1,29 +1,144 @@
-"""What every `python -m csvr.<command>` shares: flags, parameters, messages and exit codes."""
+"""What every `python -m csvr.<command>` shares: flags, parameters, messages and exit codes (docs/commands.md)."""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import logging
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from threadpoolctl import threadpool_limits
 
 from csvr.errors import UserError
 
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """An argument parser with the flags that all commands have."""
+
+class Exit(IntEnum):
+    """Exit codes. 143 is what a shell says of a process that SIGTERM has ended, too."""
+
+    DONE = 0
+    FAILED = 1
+    MEND = 2
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Says the default of every flag that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text, value = action.help, action.default
+        if not text or "default" in text or isinstance(value, bool) or value == argparse.SUPPRESS:
+            return text
+        return f"{text} (default: %(default)s)" if isinstance(value, str | int | float | Path) else text
+
+
+def parser(description: str | None, records: bool = True, writes: bool = True) -> argparse.ArgumentParser:
+    """An argument parser with the flags that commands have in common.
+
+    Args:
+        description: Of the command.
+        records: Whether it computes under a Sacred run.
+        writes: Whether it writes anything, by itself and not by subcommands.
+    """
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    name = module.name.removesuffix(".__main__") if module else ""
     result = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    result.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the Sacred runs (default: runs)")
-    result.add_argument("--threads", type=int, default=1, help="CPU threads to compute with (default: 1)")
+        prog=f"python -m {name}" if name.startswith("csvr.") else None,
+        description=description, formatter_class=_Help, allow_abbrev=False,
+    )  # fmt: skip
+    if records:
+        result.add_argument("--runs", type=written, default=Path("runs"), help="folder of the Sacred runs")
+        result.add_argument("--threads", type=int, default=1, help="CPU threads to compute with")
+    if writes:
+        _add_dry_run(result)
     return result
+
+
+def subcommand(
+    commands: Commands, name: str, description: str, parent: argparse.ArgumentParser | None = None
+) -> argparse.ArgumentParser:
+    """The parser of a subcommand.
+
+    Args:
+        commands: What `add_subparsers` gave.
+        name: Of the subcommand.
+        description: What it does, in a line.
+        parent: Whose flags it has as well.
+    """
+    result = commands.add_parser(
+        name, help=description, description=description, parents=[parent] if parent else [], formatter_class=_Help,
+        allow_abbrev=False, add_help=parent is None,
+    )  # fmt: skip
+    if parent is None:
+        _add_dry_run(result)
+    return result
+
+
+def _add_dry_run(target: argparse.ArgumentParser) -> None:
+    target.add_argument(
+        "--dry-run", action="store_true", help="check the flags, look for what is read, print what would be written"
+    )
+
+
+def add_device(target: argparse.ArgumentParser) -> None:
+    """Add the flag that says where to compute (`csvr.tracking.machine.chosen_device`)."""
+    target.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:N or auto: a GPU if there is one (default: auto)"
+    )
+
+
+def written(text: str) -> Path:
+    """The value of a flag that names what the command writes; flags of type `Path` name what it reads."""
+    return Path(text)
+
+
+def perhaps(text: str) -> Path:
+    """The value of a flag that names what the command reads if it is there."""
+    return Path(text)
+
+
+def parse(command: argparse.ArgumentParser) -> argparse.Namespace:
+    """The flags that the process was started with; with `--dry-run` it ends here, and says what it would have written.
+
+    Raises:
+        UserError: With `--dry-run`: something is not there to be read, or can't be written where it is to be.
+    """
+    args = command.parse_args()
+    if not getattr(args, "dry_run", False):
+        return args
+    paths = list(_paths(command, args))
+    missing = [f"{flag} {path}" for flag, kind, path in paths if kind is Path and not path.exists()]
+    if missing:
+        raise UserError(f"{', '.join(missing)}: no such file or folder; make it first, or name another")
+    wanted = [(flag, path) for flag, kind, path in paths if kind is written]
+    for flag, path in wanted:
+        there = next(each for each in (path, *path.parents) if each.exists())
+        if (there != path and not there.is_dir()) or not os.access(there, os.W_OK):
+            raise UserError(f"{flag} {path}: {there} can't be written to; name another")
+    for _, path in wanted:
+        print(f"would write {path}{' (there already)' if path.exists() else ''}")
+    sys.exit(Exit.DONE)
+
+
+def _paths(command: argparse.ArgumentParser, args: argparse.Namespace) -> Iterator[tuple[str, Any, Path]]:
+    """Flag, type and value of all paths that a command line names, or that are defaults."""
+    for action in command._actions:
+        value = getattr(args, action.dest, None)
+        if isinstance(action, argparse._SubParsersAction):
+            yield from _paths(action.choices[str(value)], args)
+            continue
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path):
+                yield (action.option_strings or [action.dest])[0], action.type, path
 
 
 def shard_parser(description: str | None, source: bool = True) -> argparse.ArgumentParser:
@@ -37,9 +152,15 @@ def shard_parser(description: str | None, source: bool = True) -> argparse.Argum
     if source:
         result.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
         result.add_argument("--reencoded", type=Path, help="shard of python -m csvr.reencode, to read instead")
-    result.add_argument("--shard", type=shard, default=(0, 1), metavar="K/N", help="the K-th of N parts of the videos")
+    result.add_argument(
+        "--shard",
+        type=shard,
+        default=(0, 1),
+        metavar="K/N",
+        help="part K, from 0, of N of the videos (default: 0/1)",
+    )
     result.add_argument("--params", type=parameters, required=True, help="parameters: YAML text or file")
-    result.add_argument("--output", type=Path, required=True, help="shard file (safetensors)")
+    result.add_argument("--output", type=written, required=True, help="shard file (safetensors)")
     return result
 
 
@@ -101,17 +222,24 @@ def settings(params: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; a UserError ends the process with its message alone and exit code 2, and so does a full disk."""
+    """Call `main`, and end the process as `Exit` has it.
+
+    A UserError is its message alone, and so is a full disk; anything else that goes wrong leaves its traceback.
+    """
     # Plain, timestamped progress lines: readable in a terminal and in a rule's log.
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         main()
     except UserError as error:
         print(f"csvr: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(Exit.MEND)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = f"{error.filename}: " if error.filename else ""
         print(f"csvr: {where}{error.strerror}; make room and run the same again: what is done is kept", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(Exit.MEND)
+    except KeyboardInterrupt as error:
+        # A signal other than Ctrl-C's is named by who caught it (csvr.tracking.record).
+        print("csvr: interrupted", file=sys.stderr)
+        sys.exit(Exit.TERMINATED if error.args else Exit.INTERRUPTED)

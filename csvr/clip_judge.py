@@ -7,7 +7,6 @@ Fréchet distance of `python -m csvr.generation_quality`; nothing that is pretra
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvr import cli
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Parse flags, train and test under a Sacred run."""
     parser = cli.features_parser(__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="network (safetensors)")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, required=True, help="network (safetensors)")
+    args = cli.parse(parser)
     from csvr.data import index, shards
     from csvr.data.batches import ClipShape, Features
     from csvr.evaluation.finetune import correct

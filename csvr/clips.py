@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
-    args = cli.shard_parser(__doc__).parse_args()
+    args = cli.parse(cli.shard_parser(__doc__))
     from csvr.data.clips import STORAGES, packed, read_video
     from csvr.data.extraction import extract_shard
 

@@ -6,21 +6,16 @@ f_i of f_s and f_d, in the mode of the parameters (Figure 2). Drawn is what `pyt
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 from csvr import cli
 
 
 def main() -> None:
     """Parse flags, draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.parser(__doc__, records=False)
     parser.add_argument("drawing", choices=("architecture", "integration"), help="what to draw")
     parser.add_argument("--params", type=cli.parameters, required=True, help="effective parameters: YAML text or file")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, nargs="+", required=True, help="PNG, SVG and PDF files")
+    args = cli.parse(parser)
     from csvr.reporting import style
     from csvr.reporting.architecture import architecture, built
     from csvr.reporting.layer_drawing import integration

@@ -27,9 +27,9 @@ def main() -> None:
     parser.add_argument(
         "--pretrained-index", type=Path, help="index of the data set of pretraining, if it is another one than --index"
     )
-    parser.add_argument("--output", type=Path, required=True, help="metrics (JSON)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto: a GPU if there is one (default)")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, required=True, help="metrics (JSON)")
+    cli.add_device(parser)
+    args = cli.parse(parser)
     import numpy as np
     import pandas as pd
 

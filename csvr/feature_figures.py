@@ -23,8 +23,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
     parser.add_argument("--pretrained-index", type=Path, help="index of the data set of pretraining, if another one")
     parser.add_argument("--expect", type=cli.parameters, required=True, help="what the reports are to show")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
-    return parser.parse_args()
+    parser.add_argument("--output", type=cli.written, nargs="+", required=True, help="PNG, SVG and PDF files")
+    return cli.parse(parser)
 
 
 def main() -> None:

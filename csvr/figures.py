@@ -6,7 +6,6 @@ The colour of a class name is its group.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from csvr import cli
 
 def main() -> None:
     """Parse flags, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__, records=False, writes=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    sheet = commands.add_parser("contact-sheet", help="a row of videos for every class")
+    sheet = cli.subcommand(commands, "contact-sheet", "A row of videos for every class.")
     sheet.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
     sheet.add_argument("--groups", type=cli.parameters, help="groups of classes: YAML text or file")
-    sheet.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
-    args = parser.parse_args()
+    sheet.add_argument("--output", type=cli.written, nargs="+", required=True, help="PNG, SVG and PDF files")
+    args = cli.parse(parser)
     from csvr.data import index
     from csvr.reporting.contact_sheet import contact_sheet
 

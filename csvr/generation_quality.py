@@ -25,8 +25,8 @@ def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
     parser.add_argument("--judge", type=Path, required=True, help="output of python -m csvr.clip_judge")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, required=True, help="JSON file")
+    args = cli.parse(parser)
     from csvr.data import index
     from csvr.data.batches import ClipShape, Features
     from csvr.evaluation.clip_quality import clip_quality

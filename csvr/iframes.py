@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
-    args = cli.shard_parser(__doc__).parse_args()
+    args = cli.parse(cli.shard_parser(__doc__))
     from csvr.data.extraction import extract_shard
     from csvr.data.iframes import read_iframes
 

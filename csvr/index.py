@@ -25,16 +25,12 @@ def main() -> None:
         "--split", type=int, nargs="+", default=[1],
         help="number of the official split that is trained on, and of those that are evaluated on as well (default: 1)",
     )  # fmt: skip
-    parser.add_argument("--min-frames", type=int, default=1, help="shortest usable video, in frames (default: 1)")
-    parser.add_argument(
-        "--broken", choices=["error", "skip"], default="error", help="missing and unreadable videos (default: error)"
-    )
-    parser.add_argument(
-        "--short", choices=["error", "skip", "loop"], default="error", help="too short videos (default: error)"
-    )
-    parser.add_argument("--journal", type=Path, help="file that keeps what was looked into, for the next time")
-    parser.add_argument("--output", type=Path, required=True, help="CSV file, one row a video")
-    args = parser.parse_args()
+    parser.add_argument("--min-frames", type=int, default=1, help="shortest usable video, in frames")
+    parser.add_argument("--broken", choices=["error", "skip"], default="error", help="missing and unreadable videos")
+    parser.add_argument("--short", choices=["error", "skip", "loop"], default="error", help="too short videos")
+    parser.add_argument("--journal", type=cli.written, help="file that keeps what was looked into, for the next time")
+    parser.add_argument("--output", type=cli.written, required=True, help="CSV file, one row a video")
+    args = cli.parse(parser)
     from csvr.data import index
     from csvr.tracking.record import record
 

@@ -7,7 +7,6 @@ score the pose estimator and are used for nothing else.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvr import cli
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("--params", type=cli.parameters, required=True, help="the dataset.generate parameters")
-    parser.add_argument("--root", type=Path, required=True, help="destination folder")
-    parser.add_argument("--output", type=Path, required=True, help="JSON summary, written last")
-    args = parser.parse_args()
+    parser.add_argument("--root", type=cli.written, required=True, help="folder to write videos and lists to")
+    parser.add_argument("--output", type=cli.written, required=True, help="JSON summary, written last")
+    args = cli.parse(parser)
     from csvr.data import mannequin
     from csvr.tracking.record import record
 

@@ -6,20 +6,15 @@ Nothing is computed and no memory is used for it, however large the networks are
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 from csvr import cli
 
 
 def main() -> None:
     """Parse flags; print the table, and write it if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.parser(__doc__, records=False)
     parser.add_argument("--params", type=cli.parameters, required=True, help="effective parameters: YAML text or file")
-    parser.add_argument("--output", type=Path, help="Markdown file to write; the other formats beside it")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, help="Markdown file to write; the other formats beside it")
+    args = cli.parse(parser)
     from csvr.pretrain.sizes import networks
     from csvr.reporting import formats
     from csvr.reporting.networks import table, text

@@ -7,7 +7,6 @@ wall time is an upper bound. Without `--profile` it plans params.yaml.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import math
 import subprocess
@@ -199,16 +198,12 @@ def table(found: list[Step], cluster: dict[str, Any]) -> str:
 
 def main() -> None:
     """Parse flags, print the plan."""
-    parser = argparse.ArgumentParser(
-        prog="python -m csvr.plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.parser(__doc__, records=False, writes=False)
     parser.add_argument("--profile", help="file of params/profile/, without .yaml")
-    parser.add_argument("--params", default="params.yaml", help="without --profile: parameters (default: params.yaml)")
-    parser.add_argument(
-        "--cluster", default="development", help="file of params/cluster/, or one of your own (default: development)"
-    )
-    parser.add_argument("--gpus", type=int, default=1, help="GPUs of each pretraining (default: 1)")
-    args = parser.parse_args()
+    parser.add_argument("--params", default="params.yaml", help="without --profile: parameters")
+    parser.add_argument("--cluster", default="development", help="file of params/cluster/, or one of your own")
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs of each pretraining")
+    args = cli.parse(parser)
     params = composed(args.profile) if args.profile else cli.parameters(args.params)
     named = ROOT / "params/cluster" / f"{args.cluster}.yaml"
     cluster = cli.parameters(str(named if named.exists() else args.cluster))

@@ -49,8 +49,8 @@ def main() -> None:
     """Parse flags, train under a Sacred run."""
     parser = cli.parser(__doc__)
     parser.add_argument("--params", type=cli.parameters, required=True, help="parameters: YAML text or file")
-    parser.add_argument("--output", type=Path, required=True, help="checkpoint to write, e.g. rendered.pt")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, required=True, help="checkpoint to write, e.g. rendered.pt")
+    args = cli.parse(parser)
     import torch
 
     from csvr.pose import estimator

@@ -75,8 +75,8 @@ def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("--poses", type=Path, nargs="+", required=True, help="shards of python -m csvr.poses")
     parser.add_argument("--truth", type=Path, required=True, help="keypoints.safetensors of the data set")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, required=True, help="JSON file")
+    args = cli.parse(parser)
     from csvr.tracking.record import record
 
     def work(config: dict[str, Any], run: Run) -> dict[str, Any]:

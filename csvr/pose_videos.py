@@ -5,7 +5,6 @@ Test videos with the poses that were extracted, and their I-frames marked, to lo
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
@@ -54,13 +53,11 @@ def chosen(videos: list[str], count: int) -> list[str]:
 
 def main() -> None:
     """Parse flags, draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.parser(__doc__, records=False)
     parser.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
     parser.add_argument("--poses", type=Path, nargs="+", required=True, help="shards of python -m csvr.poses")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="MP4 files, one a video")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, nargs="+", required=True, help="MP4 files, one a video")
+    args = cli.parse(parser)
     from csvr.data import index
     from csvr.data.shards import Shards
     from csvr.pose.drawing import write

@@ -106,28 +106,26 @@ def show(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse flags."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.parser(__doc__, records=False, writes=False)
     commands = parser.add_subparsers(dest="command", required=True)
     shared = cli.shard_parser(None, source=False)
-    extraction = commands.add_parser("extract", parents=[shared], add_help=False, allow_abbrev=False)
+    extraction = cli.subcommand(
+        commands, "extract", "Find the poses of many videos, and store them in a shard.", shared
+    )
     source = extraction.add_mutually_exclusive_group(required=True)
     source.add_argument("--videos", type=Path, nargs="+", help="video files, or .txt files with one path a line")
     source.add_argument("--index", type=Path, help="index of the data set (python -m csvr.index)")
     extraction.add_argument("--reencoded", type=Path, help="shard of python -m csvr.reencode, to read instead")
-    showing = commands.add_parser("show", allow_abbrev=False)
+    showing = cli.subcommand(commands, "show", "Draw the poses of one video on it.")
     showing.add_argument("video", type=Path, help="video file")
     showing.add_argument(
         "--params", type=cli.parameters, default="params.yaml", help="pose_extraction, or a file that has it"
     )
-    showing.add_argument("--output", type=Path, help="MP4 file (default: <video>_poses.mp4, here)")
-    showing.add_argument("--threads", type=int, default=1, help="CPU threads to compute with (default: 1)")
+    showing.add_argument("--output", type=cli.written, help="MP4 file (default: <video>_poses.mp4, here)")
+    showing.add_argument("--threads", type=int, default=1, help="CPU threads to compute with")
     for command in (extraction, showing):
-        command.add_argument(
-            "--device", default="auto", help="cpu, cuda or auto: a GPU if there is one (default: auto)"
-        )
-    args = parser.parse_args()
+        cli.add_device(command)
+    args = cli.parse(parser)
     from csvr.tracking.machine import chosen_device
 
     args.device = str(chosen_device(args.device))

@@ -16,8 +16,8 @@ def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
     parser.add_argument("--expect", type=cli.parameters, required=True, help="what the reports are to show")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, nargs="+", required=True, help="PNG, SVG and PDF files")
+    args = cli.parse(parser)
     from csvr.data import index
     from csvr.data.batches import ClipShape, Features
     from csvr.evaluation.networks import load_networks, require_same_data

@@ -6,7 +6,6 @@ prints it.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -18,14 +17,12 @@ from csvr.tracking import provenance
 
 def main() -> None:
     """Parse flags, collect."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.parser(__doc__, records=False)
     parser.add_argument("--made", type=Path, required=True, help="JSON file: results of each report")
     parser.add_argument("--features", type=Path, nargs="+", required=True, help="all shards of the data set")
     parser.add_argument("--index", type=Path, nargs="+", required=True, help="index of each data set (csvr.index)")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=cli.written, required=True, help="JSON file")
+    args = cli.parse(parser)
     try:
         made = json.loads(args.made.read_text())
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from csvr import cli
 
 def main() -> None:
     """Parse flags, re-encode under a Sacred run."""
-    args = cli.shard_parser(__doc__).parse_args()
+    args = cli.parse(cli.shard_parser(__doc__))
     from csvr.data.extraction import extract_shard
     from csvr.data.reencoding import Settings, reencode
 

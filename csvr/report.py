@@ -1,13 +1,7 @@
 """Make one report from finished runs: python -m csvr.report {ablation,integration,generation,per-class,…} …
 
-Every table is written as Markdown (`--output`) with .html, .tex and .csv beside it. ablation: the table and its figure.
-features, linear-probe, retrieval, recognition: by feature, by amount of labels, by depth, fine-tuned; the last three
-with published numbers beside. cost: time, memory and sizes. integration: accuracy by form of the integration layer.
-generation: quality of generated clips. per-class: accuracy of each class by feature. pose-quality: how good poses are,
-those that are predicted and, with csvr.pose_quality's file, the estimated ones. curves: loss terms over pretraining.
-sigma: accuracy by loss weights, table and figure. confusion: which classes are taken for which. summary: all numbers as
-JSON, and tables to plot. Each refuses results that were not made as `--expect` says. check: what is missing, failed or
-odd, those refused among it. index: all reports on one page.
+Every table is written as Markdown (`--output`) with .html, .tex and .csv beside it. Each report refuses results that
+were not made as `--expect` says; check lists those among what is missing, failed or odd; index has all on one page.
 """
 
 from __future__ import annotations
@@ -20,24 +14,36 @@ from csvr.errors import UserError
 
 BESIDE = ("linear-probe", "retrieval", "recognition")
 """Reports with published numbers beside ours."""
+REPORTS = {
+    "ablation": "Accuracy of every variant: table and figure.",
+    "integration": "Accuracy by form of the integration layer.",
+    "sigma": "Accuracy by loss weights: table and figure.",
+    "features": "Accuracy by feature, f_s, f_d, f_i and all.",
+    "linear-probe": "Accuracy by amount of labels, with published numbers beside.",
+    "retrieval": "Retrieval by depth, with published numbers beside.",
+    "recognition": "Accuracy fine-tuned, with published numbers beside.",
+    "cost": "Time, memory and sizes of networks.",
+    "generation": "Quality of generated clips.",
+    "pose-quality": "How good poses are: those predicted and, with a file of csvr.pose_quality, those estimated.",
+    "per-class": "Accuracy of each class by feature (a figure).",
+    "confusion": "Which classes are taken for which (a figure).",
+    "curves": "Loss terms over pretraining (a figure).",
+    "summary": "All numbers as JSON, and tables to plot.",
+}
+"""What each report shows."""
 DRAWINGS = ("per-class", "curves", "confusion")
 """Reports that are a figure and no table."""
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.parser(__doc__, records=False, writes=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in (
-        "ablation", "per-class", "pose-quality", "curves", "summary", "sigma", "integration", "generation", "features",
-        "cost", "confusion", *BESIDE,
-    ):  # fmt: skip
-        command = commands.add_parser(name, allow_abbrev=False)
+    for name, shown in REPORTS.items():
+        command = cli.subcommand(commands, name, shown)
         drawing = name in DRAWINGS
         command.add_argument(
-            "--output", type=Path, nargs="+" if drawing else None, required=True,
+            "--output", type=cli.written, nargs="+" if drawing else None, required=True,
             help="PNG, SVG and PDF files to write" if drawing else "file to write",
         )  # fmt: skip
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
@@ -48,9 +54,11 @@ def parse() -> argparse.Namespace:
         if name in BESIDE:
             command.add_argument("--published", type=Path, required=True, help="file of params/published/")
         if name in ("ablation", "sigma"):
-            command.add_argument("--figure", type=Path, nargs="+", required=True, help="PNG, SVG and PDF files")
+            command.add_argument("--figure", type=cli.written, nargs="+", required=True, help="PNG, SVG and PDF files")
         if name in ("pose-quality", "summary"):
-            command.add_argument("--quality", type=Path, help="file of csvr.pose_quality, if there are true keypoints")
+            command.add_argument(
+                "--pose-quality", type=Path, help="file of csvr.pose_quality, if there are true keypoints"
+            )
         if name == "generation":
             command.add_argument(
                 "--quality", type=Path, nargs="+", required=True, help="files of csvr.generation_quality"
@@ -58,28 +66,34 @@ def parse() -> argparse.Namespace:
         if name in ("curves", "summary"):
             count = "+" if name == "curves" else "*"
             command.add_argument(
-                "--histories", type=Path, nargs=count, required=True, help="<cell>/seed<k>/history.csv"
+                "--histories",
+                type=Path,
+                nargs=count,
+                required=True,
+                help="loss terms over pretraining: <cell>/seed<k>/history.csv",
             )
         if name == "summary":
-            command.add_argument("--plots", type=Path, required=True, help="folder for tables to plot (CSV)")
-    check = commands.add_parser("check", allow_abbrev=False)
-    check.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate, there or not")
+            command.add_argument("--plots", type=cli.written, required=True, help="folder for tables to plot (CSV)")
+    check = cli.subcommand(commands, "check", "What is missing, failed or odd about all results.")
+    check.add_argument(
+        "--metrics", type=cli.perhaps, nargs="+", required=True, help="files of csvr.evaluate, there or not"
+    )
     check.add_argument("--index", type=Path, nargs="+", required=True, help="of what is evaluated on, then of others")
     check.add_argument("--outlier", type=float, required=True, help="how far top-1 may be off, a share")
-    check.add_argument("--quality", type=Path, nargs="+", help="files of csvr.generation_quality, there or not")
+    check.add_argument("--quality", type=cli.perhaps, nargs="+", help="files of csvr.generation_quality, there or not")
     check.add_argument("--expect-quality", type=cli.parameters, help="what the table of these is to show")
     check.add_argument(
         "--outlier-quality", type=cli.parameters, default={}, help="how far a measure may be off, shares"
     )
-    check.add_argument("--runs", type=Path, help="folder of the Sacred runs, to find those that failed")
-    page = commands.add_parser("index", allow_abbrev=False)
+    check.add_argument("--runs", type=cli.perhaps, help="folder of the Sacred runs, to find those that failed")
+    page = cli.subcommand(commands, "index", "All reports on one page.")
     page.add_argument("--items", type=cli.parameters, required=True, help="what to show: {items: [{file, title, …}]}")
     page.add_argument("--provenance", type=Path, required=True, help="file of csvr.provenance")
     page.add_argument("--checks", type=Path, required=True, help="CSV file of check")
     for command in (check, page):
         command.add_argument("--expect", type=cli.parameters, nargs="+", required=True, help="--expect of all tables")
-        command.add_argument("--output", type=Path, required=True, help="file to write")
-    return parser.parse_args()
+        command.add_argument("--output", type=cli.written, required=True, help="file to write")
+    return cli.parse(parser)
 
 
 def over_all(args: argparse.Namespace) -> None:
@@ -143,7 +157,7 @@ def main() -> None:
             sigma.write(results, args.output)
             sigma.draw(results, *args.figure)
         elif args.command == "pose-quality":
-            pose_quality.write(results, args.output, args.quality, args.index)
+            pose_quality.write(results, args.output, args.pose_quality, args.index)
         elif args.command in BESIDE:
             beside = {"linear-probe": linear_probe, "retrieval": recall, "recognition": recognition}[args.command]
             beside.write(results, args.output, args.published)
@@ -156,7 +170,8 @@ def main() -> None:
         elif args.command == "confusion":
             confusion.draw(results, *args.output)
         elif args.command == "summary":
-            quality = pose_quality.read(args.quality, expected, args.index)["all"] if args.quality else None
+            measured = args.pose_quality
+            quality = pose_quality.read(measured, expected, args.index)["all"] if measured else None
             summary.write(results, args.histories, quality, args.output, args.plots)
         else:
             per_class.draw(results, *args.output)

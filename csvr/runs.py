@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from datetime import datetime
@@ -80,9 +79,9 @@ def table(runs: Path) -> list[dict[str, str]]:
 
 def main() -> None:
     """Parse flags, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the Sacred runs (default: runs)")
-    args = parser.parse_args()
+    parser = cli.parser(__doc__, records=False, writes=False)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the Sacred runs")
+    args = cli.parse(parser)
     shown = Table()
     for column in COLUMNS:
         shown.add_column(column, no_wrap=column != "result")

@@ -6,7 +6,6 @@ compared with the file's.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -17,12 +16,10 @@ from csvr.tracking import provenance
 
 def main() -> None:
     """Parse flags, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.parser(__doc__, records=False, writes=False)
     parser.add_argument("file", help="a report, or any file that one was made of")
     parser.add_argument("--provenance", type=Path, default=Path("reports/provenance.json"), help="collected graph")
-    args = parser.parse_args()
+    args = cli.parse(parser)
     try:
         nodes = json.loads(args.provenance.read_text())
     except (OSError, ValueError) as error:

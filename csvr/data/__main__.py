@@ -7,7 +7,6 @@ with how many I-frames a second. Ends with exit code 1 if there is anything to m
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -88,19 +87,18 @@ def counts(table: pd.DataFrame, layout: Layout, split: int, files: int) -> list[
 
 def main() -> None:
     """Parse flags, look, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    check = parser.add_subparsers(dest="command", required=True).add_parser("check", allow_abbrev=False)
+    parser = cli.parser(__doc__, records=False, writes=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = cli.subcommand(commands, "check", "Look into every file of an installed data set, and say what is wrong.")
     check.add_argument("--dataset", choices=LAYOUTS, required=True, help="how it is laid out")
     check.add_argument("--root", type=Path, required=True, help="folder that its archives were unpacked to")
     check.add_argument("--videos", type=Path, help="folder of the videos, if not where the archive puts them")
     check.add_argument("--splits", type=Path, help="folder of the lists, likewise")
-    check.add_argument("--split", type=int, default=1, help="number of the official split (default: 1)")
+    check.add_argument("--split", type=int, default=1, help="number of the official split")
     check.add_argument("--min-frames", type=int, default=128, help="clip and future (default: 128, 2 × 16 × stride 4)")
-    check.add_argument("--threads", type=int, default=1, help="files that are read at once (default: 1)")
-    check.add_argument("--output", type=Path, help="CSV file of all problems")
-    args = parser.parse_args()
+    check.add_argument("--threads", type=int, default=1, help="files that are read at once")
+    check.add_argument("--output", type=cli.written, help="CSV file of all problems")
+    args = cli.parse(parser)
     layout = LAYOUTS[args.dataset]
     videos, splits = args.videos or args.root / layout.videos, args.splits or args.root / layout.splits
     table = index.inspect_all(read(args.dataset, videos, splits, args.split), args.threads)

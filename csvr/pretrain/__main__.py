@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sacred.run import Run
 
 log = logging.getLogger("csvr.pretrain")
-ACCELERATORS = ("auto", "cpu", "cuda")
 
 
 def main() -> None:
@@ -29,12 +28,13 @@ def main() -> None:
     parser.add_argument("--iframes", type=Path, nargs="+", required=True, help="shards of python -m csvr.iframes")
     parser.add_argument("--variant", required=True, help="name of the ablation, for the record")
     parser.add_argument("--seed", type=int, required=True, help="seed of weights, clip order and augmentation")
-    parser.add_argument("--output", type=Path, required=True, help="networks (safetensors)")
-    parser.add_argument("--history", type=Path, required=True, help="training curves (CSV)")
+    parser.add_argument("--output", type=cli.written, required=True, help="networks (safetensors)")
+    parser.add_argument("--history", type=cli.written, required=True, help="training curves (CSV)")
     parser.add_argument(
-        "--accelerator", choices=ACCELERATORS, default="auto", help="where to compute (default: a GPU if there is one)"
-    )
-    args = parser.parse_args()
+        "--device", choices=("auto", "cpu", "cuda"), default="auto",
+        help="where to compute; auto: a GPU if there is one (default: auto)",
+    )  # fmt: skip
+    args = cli.parse(parser)
     import pandas as pd
 
     from csvr.data import index, shards
@@ -55,7 +55,7 @@ def main() -> None:
     features.require(videos)
     data, code = features.provenance(args.index), code_hash("pretrain")
     settings = args.params["pretrain"]
-    fabric = start(args.accelerator, settings["precision"])
+    fabric = start(args.device, settings["precision"])
     # Checkpoints of other sources or features are none of this run.
     made = params_sha256([args.params, args.seed, videos, data, code])
     folder = args.output.with_suffix(".checkpoints")

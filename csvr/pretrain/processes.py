@@ -32,20 +32,20 @@ class Autocast(MixedPrecision):
         return data
 
 
-def start(accelerator: str, precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
+def start(device: str, precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
     """Join the other processes, if `torchrun` started any.
 
     Args:
-        accelerator: "cpu", "cuda", or "auto": a GPU if there is one.
+        device: "cpu", "cuda", or "auto": a GPU if there is one.
         precision: The parameter `pretrain.precision`: "32-true" or "bf16-mixed".
 
     Raises:
         UserError: There is no GPU.
     """
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise UserError("--accelerator cuda: torch finds no GPU; take --accelerator cpu or auto")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch finds no GPU; take --device cpu or auto")
     world, local = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    device = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     # One process is one process also inside a batch job of several tasks.
     plugins: list[Any] = [] if world > 1 else [LightningEnvironment()]
     plugins += [Autocast(device)] if precision == "bf16-mixed" else []

@@ -23,7 +23,7 @@ def test_pose_quality(make, call, expect, tmp_path):
         "made": made, "code": expect["code"]["pose_quality"],
     }  # fmt: skip
     common = "pose-quality", "--metrics", *make(), "--expect", json.dumps(expect), "--output", output
-    flags = *common, "--quality", source
+    flags = *common, "--pose-quality", source
     source.write_text(json.dumps(found))
     call(*flags)
     text = output.read_text()

@@ -46,7 +46,7 @@ rule summarise:
         runtime=minutes(30),
     params:
         code=code_hash("report"),
-        quality=f"--quality {POSE_QUALITY}" if SCORED else "",
+        quality=f"--pose-quality {POSE_QUALITY}" if SCORED else "",
     message:
         "Writing all numbers for dvc metrics and plots"
     shell:

@@ -229,7 +229,7 @@ rule table_pose_quality:
         runtime=minutes(30),
     params:
         code=code_hash("report"),
-        quality=f"--quality {POSE_QUALITY}" if SCORED else "",
+        quality=f"--pose-quality {POSE_QUALITY}" if SCORED else "",
     message:
         "Writing the table of pose quality"
     shell:
