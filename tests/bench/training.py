@@ -200,8 +200,10 @@ def calls(profile: Profile, variant: str) -> tuple[CSVR, list[Call]]:
     features = profile.opened()
     torch.manual_seed(0)
     model = CSVR(params, pose_frames=len(features.keypoints(profile.videos[0], 0))).to(profile.device).train()
-    batch = features.draw(profile.videos, params["pretrain"]["batch"], 0, 0).to(torch.device(profile.device))
-    views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
+    batch = features.draw(profile.videos, params["pretrain"]["batch"], 0, 0, model.futures).to(
+        torch.device(profile.device)
+    )
+    views = make_views(batch, params["augment"], params["clip"]["crop"])
     noise = {name: value.to(profile.device) for name, value in model.noise(batch.total[0]).items()}
     found: list[Call] = []
 
