@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.files import write_text
+from csvr.files import sha256, write_text
 
 if TYPE_CHECKING:
     from sacred.run import Run
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
+    parser.add_argument("--variant", required=True, help="name of the ablation, for the record")
     parser.add_argument(
         "--pretrained-index", type=Path, help="index of the data set of pretraining, if it is another one than --index"
     )
@@ -72,7 +73,8 @@ def main() -> None:
             json.dumps(
                 {
                     "run_id": run._id, "pretrain_run_id": header["run_id"],
-                    "variant": header["variant"], "seed": header["seed"], "params": args.params,
+                    "networks": {"path": str(args.networks), "sha256": sha256(args.networks)},
+                    "variant": args.variant, "seed": header["seed"], "params": args.params,
                     "data": header["data"], "target": there,
                     "code": {"pretrain": header["code"], "evaluate": run.info["code_sha256"]},
                     "git": git_state(), "host": host(), "threads": args.threads, "device": device_name(device),
@@ -92,7 +94,7 @@ def main() -> None:
             f"{protocol}/{name}": float(np.mean(x)) for protocol, s in found.scores.items() for name, x in s.items()
         }
 
-    record("evaluate", evaluate, args.params | {"variant": header["variant"], "seed": header["seed"]}, args.runs)
+    record("evaluate", evaluate, args.params | {"variant": args.variant, "seed": header["seed"]}, args.runs)
 
 
 if __name__ == "__main__":

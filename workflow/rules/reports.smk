@@ -199,7 +199,8 @@ def expectation(
         measured_on: The data set.
     """
     names = {
-        name: about | {"cell": CELLS[name], "params": made_with(effective(name))} for name, about in variants.items()
+        name: about | {"cell": CELLS[name], "networks": PRETRAINED[name], "params": made_with(effective(name))}
+        for name, about in variants.items()
     }
     return text(
         {
