@@ -29,6 +29,7 @@ def main() -> None:
         "--pretrained-index", type=Path, help="index of the data set of pretraining, if it is another one than --index"
     )
     parser.add_argument("--output", type=Path, required=True, help="metrics (JSON)")
+    parser.add_argument("--frozen", type=Path, required=True, help="features of all videos (safetensors)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto: a GPU if there is one (default)")
     args = parser.parse_args()
     import numpy as np
@@ -37,6 +38,7 @@ def main() -> None:
     from csvr.data import index
     from csvr.data.batches import ClipShape, Features
     from csvr.data.leaks import require_apart, require_split
+    from csvr.evaluation.frozen import Frozen
     from csvr.evaluation.measure import labelled, measure, size
     from csvr.evaluation.networks import load_networks, require_pretrained_on
     from csvr.evaluation.pretext import pretext_quality
@@ -67,13 +69,17 @@ def main() -> None:
     def evaluate(config: dict[str, Any], run: Run) -> dict[str, float]:
         began = time.monotonic()
         found = measure(model.encoders, features, table, args.params, header["seed"])
+        networks = {"path": str(args.networks), "sha256": sha256(args.networks)}
+        frozen = found.frozen or Frozen([], {})
+        about = {"variant": args.variant, "seed": header["seed"], "params": args.params, "target": there}
+        frozen.write(args.frozen, about | {"run_id": run._id, "code": run.info["code_sha256"], "networks": networks})
         quality = pretext_quality(model, features, test.video.unique().tolist(), device) if trained else {}
         write_text(
             args.output,
             json.dumps(
                 {
                     "run_id": run._id, "pretrain_run_id": header["run_id"],
-                    "networks": {"path": str(args.networks), "sha256": sha256(args.networks)},
+                    "networks": networks,
                     "variant": args.variant, "seed": header["seed"], "params": args.params,
                     "data": header["data"], "target": there,
                     "code": {"pretrain": header["code"], "evaluate": run.info["code_sha256"]},

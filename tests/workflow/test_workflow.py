@@ -59,7 +59,10 @@ def test_everything_is_made(finished: Path) -> None:
     assert len(ids) == 3
     assert all((finished / "runs" / run / "run.json").exists() for run in ids)
     # What differs in its evaluation alone has the same networks.
-    same = [json.loads((finished / folder(1, name) / "metrics.json").read_text()) for name in ("random_init", "supervised_scratch")]
+    same = [
+        json.loads((finished / folder(1, name) / "metrics.json").read_text())
+        for name in ("random_init", "supervised_scratch")
+    ]
     assert same[0]["pretrain_run_id"] == same[1]["pretrain_run_id"] and same[0]["run_id"] != same[1]["run_id"]
     assert not (finished / folder(1, "supervised_scratch") / "networks.safetensors").exists()
 

@@ -62,12 +62,13 @@ GENERATING = [name for name in TRAINED if effective(name)["sigma_v"]] if config[
 
 
 # Results of an evaluation elsewhere have a name of their own.
-METRICS = "metrics.json" if TARGET is DATASET else f"metrics_{TARGET['name']}.json"
+ENDING = "" if TARGET is DATASET else f"_{TARGET['name']}"
+METRICS, FROZEN = f"metrics{ENDING}.json", f"features{ENDING}.safetensors"
 
 
 def cells(file, names=VARIANTS, seeds=config["seeds"]):
     """`file` of every variant and seed, or of points of the sweep; once if two are one cell."""
-    places = CELLS if file == METRICS else PRETRAINED
+    places = CELLS if file in (METRICS, FROZEN) else PRETRAINED
     paths = [f"results/{DATASET['name']}/{places[name]}/seed{seed}/{file}" for name in names for seed in seeds]
     return list(dict.fromkeys(paths))
 
