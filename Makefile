@@ -59,8 +59,9 @@ lint: env  ## style and types of Python and Snakemake files
 params: env  ## compose params.yaml from params/
 	$(BIN)/python workflow/scripts/compose_params.py
 
-docs: env  ## write docs/parameters.md from the schema and params.yaml
+docs: env  ## write docs/parameters.md from the schema and params.yaml, the README's table from docs/results
 	$(BIN)/python workflow/scripts/document_params.py
+	$(BIN)/python workflow/scripts/document_results.py
 
 drawings: env  ## draw the networks of the paper profile into docs/figures
 	$(BIN)/python workflow/scripts/compose_params.py +profile=paper --output $(VENV)/paper.yaml

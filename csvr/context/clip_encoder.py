@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from csvr.context.backbone import CONVOLUTIONS, ResNet3D
 from csvr.context.c3d import C3D
 from csvr.context.s3d import S3D
-from csvr.errors import UserError
+from csvr.errors import UserError, closest
 
 ClipEncoder = ResNet3D | C3D | S3D
 """Clips (N, 3, T, H, W) → feature map (N, out_channels, t, h, w), not negative."""
@@ -31,17 +30,12 @@ def clip_encoder(backbone: Mapping[str, Any]) -> ClipEncoder:
     """
     kind = backbone.get("kind", "r3d")
     if kind not in (*RESNETS, *OTHERS):
-        raise UserError(f"model.backbone.kind = {kind}: {_closest(kind, (*RESNETS, *OTHERS))}")
+        raise UserError(f"model.backbone.kind = {kind}: {closest(str(kind), sorted((*RESNETS, *OTHERS)))}")
     make = OTHERS.get(kind, ResNet3D)
     known = {*inspect.signature(make).parameters, "kind"}
     for key in backbone:
         if key not in known:
-            raise UserError(f"model.backbone.{key}: {kind} has no such parameter; {_closest(key, known)}")
+            raise UserError(f"model.backbone.{key}: {kind} has no such parameter; {closest(str(key), sorted(known))}")
     if kind in OTHERS:
         return make(**{key: value for key, value in backbone.items() if key != "kind"})
     return make(**backbone)
-
-
-def _closest(name: object, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(str(name), sorted(known), n=1, cutoff=0.5)
-    return f"did you mean {found[0]}?" if found else f"there are {', '.join(sorted(known))}"

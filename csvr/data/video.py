@@ -194,11 +194,6 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def picture_type(frame: av.VideoFrame) -> str:
-    """ "I", "P", "B" …: how the picture is coded."""
-    return PictureType(frame.pict_type).name
-
-
 def is_iframe(frame: av.VideoFrame) -> bool:
     """Whether the picture type is I; codecs that have no types count by key frames."""
     return bool(frame.pict_type == PictureType.I or (frame.pict_type == PictureType.NONE and frame.key_frame))

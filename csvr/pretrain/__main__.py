@@ -41,9 +41,9 @@ def main() -> None:
     from csvr.data.batches import ClipShape, Features
     from csvr.data.leaks import require_split
     from csvr.pretrain.checkpoints import Checkpoints
-    from csvr.pretrain.launch import start
     from csvr.pretrain.loop import train
     from csvr.pretrain.model import CSVR
+    from csvr.pretrain.processes import start
     from csvr.tracking.machine import device_name, peak_memory_mb
     from csvr.tracking.record import record
 

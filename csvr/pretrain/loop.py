@@ -18,8 +18,8 @@ from csvr import distributed
 from csvr.data.batches import Batch, Features
 from csvr.errors import UserError
 from csvr.pretrain.checkpoints import AVERAGE, NETWORKS, Checkpoints
-from csvr.pretrain.launch import prepare
 from csvr.pretrain.model import CSVR
+from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule
 from csvr.pretrain.views import make_views
 
@@ -48,7 +48,7 @@ def train(
     contrast and batch norm see a difference between parts and a whole, as clips of other parts are no negatives.
 
     Args:
-        fabric: Processes, device and precision (`csvr.pretrain.launch.start`).
+        fabric: Processes, device and precision (`csvr.pretrain.processes.start`).
         model: All networks; trained in place.
         features: Stored clips.
         videos: Training videos.

@@ -23,8 +23,8 @@ from csvr.data.iframes import read_iframes
 from csvr.generation.losses import gradient_penalty
 from csvr.pretrain import loop
 from csvr.pretrain.checkpoints import Checkpoints
-from csvr.pretrain.launch import start
 from csvr.pretrain.model import CSVR
+from csvr.pretrain.processes import start
 from csvr.pretrain.views import make_views
 from csvr.variants import applied
 from tests.bench import media

@@ -158,7 +158,7 @@ def test_gradients_reach_every_weight(name: str) -> None:
     ("backbone", "message"),
     [
         ({"kind": "r3d_18"}, r"model.backbone.kind = r3d_18: did you mean r3d\?"),
-        ({"kind": "vit"}, "model.backbone.kind = vit: there are c3d, mc3, r2plus1d, r2plus1d_matched, r3d, s3d"),
+        ({"kind": "vit"}, "model.backbone.kind = vit: known: c3d, mc3, r2plus1d, r2plus1d_matched, r3d, s3d"),
         ({"kind": "c3d", "widht": 8}, r"model.backbone.widht: c3d has no such parameter; did you mean width\?"),
         ({"blcoks": [1]}, r"model.backbone.blcoks: r3d has no such parameter; did you mean blocks\?"),
     ],

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 
 from csvr.data import reencoding, shards
 from csvr.data.iframes import read_iframes
 from csvr.data.reencoding import Settings
-from csvr.data.video import encode, frames, picture_type, to_rgb
+from csvr.data.video import encode, frames, to_rgb
 from csvr.errors import UserError
 
 REAL = Path(__file__).parents[3] / "shared" / "real_clips" / "v_ApplyEyeMakeup_g01_c01.avi"
@@ -32,7 +33,7 @@ def test_i_frames_are_where_they_are_asked_for(tmp_path: Path, codec: str) -> No
     assert (coded == reencoding.reencode(tmp_path / "a.avi", settings)).all()
     (tmp_path / "b.mkv").write_bytes(coded.tobytes())
     found = list(frames(tmp_path / "b.mkv"))
-    assert [k for k, frame in enumerate(found) if picture_type(frame) == "I"] == list(range(0, 30, 7))
+    assert [k for k, frame in enumerate(found) if frame.pict_type == PictureType.I] == list(range(0, 30, 7))
     assert read_iframes(tmp_path / "b.mkv", 48).index.tolist() == list(range(0, 30, 7))
     decoded = np.stack([to_rgb(frame, 66, 48) for frame in found])
     assert np.abs(decoded.astype(int) - images).mean() < 6

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 
 from csvr.data import clips, iframes, video
 from csvr.errors import UserError
@@ -30,7 +31,7 @@ def test_encoding_is_reproducible_and_close_to_the_input(tmp_path: Path) -> None
 
 def test_generated_video_has_i_p_and_b_frames(tmp_path: Path) -> None:
     video.encode(tmp_path / "a.avi", moving_square(), fps=15, gop=12)
-    types = [video.picture_type(f) for f in video.frames(tmp_path / "a.avi")]
+    types = [PictureType(f.pict_type).name for f in video.frames(tmp_path / "a.avi")]
     assert set(types) == {"I", "P", "B"}
     found = iframes.read_iframes(tmp_path / "a.avi", 64)
     assert found.index.tolist() == [k for k, t in enumerate(types) if t == "I"] == [0, 12, 24]
@@ -57,7 +58,7 @@ def test_unreadable_files_are_named(tmp_path: Path, name: str) -> None:
     ],
 )  # fmt: skip
 def test_real_clips_give_exactly_the_i_pictures_of_a_full_decode(name: str) -> None:
-    types = [video.picture_type(f) for f in video.frames(REAL / name)]
+    types = [PictureType(f.pict_type).name for f in video.frames(REAL / name)]
     found = iframes.read_iframes(REAL / name, 64)
     assert found.index.tolist() == [k for k, t in enumerate(types) if t == "I"]
     cached = clips.read_video(REAL / name, 64)

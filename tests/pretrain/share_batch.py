@@ -12,8 +12,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from csvr.data.batches import ClipShape, Features
 from csvr.pretrain import loop
 from csvr.pretrain.checkpoints import Checkpoints
-from csvr.pretrain.launch import start
 from csvr.pretrain.model import CSVR
+from csvr.pretrain.processes import start
 
 
 def main(inputs: Path, output: Path, dies: str = "") -> None:

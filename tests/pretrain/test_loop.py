@@ -17,8 +17,8 @@ from csvr.pose.heatmaps import HeatmapEncoder
 from csvr.pose.networks import KINDS
 from csvr.pretrain import loop
 from csvr.pretrain.checkpoints import Checkpoints
-from csvr.pretrain.launch import start
 from csvr.pretrain.model import CSVR
+from csvr.pretrain.processes import start
 
 from .small import POSE, SHAPE, VIDEOS, params, with_pose, write_features
 

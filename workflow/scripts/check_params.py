@@ -7,7 +7,6 @@ One line for each thing that is wrong: key, value, what is allowed, the closest 
 from __future__ import annotations
 
 import argparse
-import difflib
 import math
 import os
 import sys
@@ -20,7 +19,8 @@ from jsonschema import Draft202012Validator, validators
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-from csvr.variants import VARIED, applied  # noqa: E402  (this is a script, and may be started anywhere)
+from csvr.errors import closest  # noqa: E402  (this is a script, and may be started anywhere)
+from csvr.variants import VARIED, applied  # noqa: E402
 
 SCHEMA = ROOT / "workflow/schemas/params.schema.yaml"
 
@@ -44,12 +44,6 @@ def problems(params: dict[str, Any], lists_only: bool = False) -> list[str]:
         lists_only: Whether videos need not be there yet (a dry-run looks at lists only).
     """
     return _schema_lines(params) or list(_together(params, lists_only))
-
-
-def closest(key: str, known: list[str]) -> str:
-    """A hint at the key that was meant, or the list of all keys."""
-    found = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"did you mean {found[0]}?" if found else f"known: {', '.join(known)}"
 
 
 def dotted(params: dict[str, Any], prefix: str = "") -> list[str]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from check_params import closest, dotted
+from check_params import dotted
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
+
+from csvr.errors import closest
 
 APPLY = "_apply_overrides_to_config"
 original = getattr(ConfigLoaderImpl, APPLY, None)
