@@ -156,20 +156,21 @@ def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None
     assert "reports/table_ablation.md: sha256 is" in done.stdout and "Traceback" not in done.stdout
 
 
-def test_provenance_refuses_features_that_results_were_not_made_of(finished: Path, tmp_path: Path) -> None:
+def test_provenance_refuses_features_that_results_were_not_made_of(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Poses of another run, put in the place of those that the encoders were pretrained on."""
+    monkeypatch.chdir(finished)
     poses = tmp_path / "poses"
-    arrays = Shards([finished / "features/mannequin/poses/0.safetensors"])
+    arrays = Shards([Path("features/mannequin/poses/0.safetensors")])
     write(poses / "0.safetensors", dict(arrays), next(iter(arrays.headers.values())) | {"run_id": "999"})
-    features = [
-        finished / f"features/mannequin/{kind}/{k}.safetensors" for kind in ("clips", "iframes") for k in (0, 1)
-    ]
-    results = str(finished / folder() / "metrics.json")
+    features = [Path(f"features/mannequin/{kind}/{k}.safetensors") for kind in ("clips", "iframes") for k in (0, 1)]
+    results = f"{folder()}/metrics.json"
     with pytest.raises(UserError, match="full/.*/seed0/networks.*pretrained on poses of run .*--forcerun pretrain"):
         collect(
-            {str(finished / "reports/table_ablation.md"): [results]},
+            {"reports/table_ablation.md": [results]},
             [*features, poses / "0.safetensors"],
-            [finished / "features/mannequin/index.csv"],
+            [Path("features/mannequin/index.csv")],
         )
 
 
