@@ -62,7 +62,7 @@ def checksums(array: NDArray[Any]) -> Sums:
 
 def checksum(block: bytes | NDArray[Any]) -> str:
     """CRC-32 of contiguous bytes, 8 hexadecimal digits."""
-    return f"{zlib.crc32(block):08x}"
+    return f"{zlib.crc32(block if isinstance(block, bytes) else block.data):08x}"
 
 
 def header(path: Path) -> dict[str, Any]:

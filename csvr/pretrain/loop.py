@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from csvr import distributed
+from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.data.batches import Batch, Features
 from csvr.errors import UserError
-from csvr.pretrain.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule

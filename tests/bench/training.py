@@ -16,13 +16,13 @@ import yaml
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from csvr.checkpoints import Checkpoints
 from csvr.data import mannequin, shards
 from csvr.data.batches import ClipShape, Features
 from csvr.data.clips import read_video
 from csvr.data.iframes import read_iframes
 from csvr.generation.losses import gradient_penalty
 from csvr.pretrain import loop
-from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 from csvr.pretrain.views import make_views

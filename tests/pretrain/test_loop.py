@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from csvr.checkpoints import Checkpoints
 from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
 from csvr.files import params_sha256
@@ -16,7 +17,6 @@ from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, interpolate_pe
 from csvr.pose.heatmaps import HeatmapEncoder
 from csvr.pose.networks import KINDS
 from csvr.pretrain import loop
-from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 
