@@ -30,9 +30,9 @@ reproduce: env  ## everything from raw videos to the ablation table
 	@echo "Read $(TABLE) (as a figure: reports/figures/table_ablation.png). All reports: snakemake --cores $(CORES)"
 
 # Side by side: the tests of the workflow and of experiments wait most of the time.
-test: env  ## the test suite
+test: env  ## the checks and the test suite
 	$(MAKE) --no-print-directory --output-sync --jobs 3 --keep-going \
-		test-modules test-workflow test-experiments
+		lint test-modules test-workflow test-experiments
 
 test-modules: env
 	$(RUN) pytest -q --ignore tests/workflow --ignore tests/slurm
@@ -50,11 +50,13 @@ test-slurm: env  ## the workflow on a Slurm cluster that is started here for it 
 test-faults: env  ## kill the workflow 100 times, at random moments
 	CSVR_KILLS=100 $(RUN) pytest -q -s tests/faults
 
-lint: env  ## style and types of Python and Snakemake files
+lint: env  ## style, types, code that nobody calls, spelling
 	$(BIN)/ruff check .
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 	$(BIN)/mypy
+	$(BIN)/vulture
+	$(BIN)/codespell *.md CITATION.cff Makefile Snakefile pyproject.toml csvr docs params profiles tests workflow
 
 params: env  ## compose params.yaml from params/
 	$(BIN)/python workflow/scripts/compose_params.py

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from csvr import cli
 from csvr.errors import UserError
+from csvr.tracking.status import status
 from csvr.variants import WEIGHTS
 
 COLUMNS = ("id", "step", "status", "seed", "start", "duration", "result")
@@ -50,20 +51,6 @@ def _duration(run: dict[str, Any]) -> str:
     except (KeyError, TypeError, ValueError):
         return ""
     return str(seconds).split(".")[0]
-
-
-def status(run: dict[str, Any]) -> str:
-    """The recorded status; DIED where a run that should still be going on has given no sign for a minute.
-
-    A killed process can't record its end. Sacred's heartbeat comes every ten seconds.
-    """
-    status = str(run.get("status", "unknown"))
-    beat = run.get("heartbeat") or run.get("start_time")
-    if status != "RUNNING" or not beat:
-        return status
-    # Sacred's times are in UTC without saying so.
-    silent = datetime.now(UTC) - datetime.fromisoformat(beat).replace(tzinfo=UTC)
-    return "DIED" if silent.total_seconds() > 60 else status
 
 
 def table(runs: Path) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from csvr.reporting.findings import Finding, listed
 from csvr.reporting.results import Expectation
-from csvr.runs import status
+from csvr.tracking.status import status
 
 STEPS: Final = ("pretrain", "evaluate", "generation_quality")
 """Those that work on one variant and seed."""

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.workflow.repository import ROOT, Run, command, planned
+from tests.workflow.repository import Run, planned
 
 EVALUATED = ("features", "linear_probe", "retrieval", "action_recognition", "cost")
-
-
-def test_lint_is_content() -> None:
-    done = command("snakemake", "--lint", cwd=ROOT)
-    assert done.returncode == 0, done.stdout
-
-
-def test_format() -> None:
-    done = command("snakefmt", "--check", "Snakefile", "workflow", cwd=ROOT)
-    assert done.returncode == 0, done.stdout
 
 
 def test_dry_run_plans_everything(tiny: Path, snakemake: Run) -> None:

@@ -40,9 +40,9 @@ def summary(report: str) -> str:
     (chance,) = re.findall(r"^Chance is ([\d.]+)", report, flags=re.MULTILINE)
     ((commit, state),) = re.findall(r"^- git commit: (\w+)(.*)", report, flags=re.MULTILINE)
     lines = [
-        f"Top-1 accuracy in % on {videos} test videos of a linear probe with 8 labels a class, and fine-tuned with as many:",
-        "mean ± standard deviation over pretraining seeds (n). An asterisk: differs from full, significant at 5 % after",
-        f"correction for all comparisons. Chance is {chance}. From commit {commit[:7]}{state};",
+        f"Top-1 accuracy in % on {videos} test videos: of a linear probe with 8 labels a class, and fine-tuned with as",
+        "many. Mean ± standard deviation over pretraining seeds (n). An asterisk: differs from full, significant at 5",
+        f"% after correction for all comparisons. Chance is {chance}. From commit {commit[:7]}{state};",
         f"[where the numbers come from]({SOURCE}#where-the-numbers-come-from) has the run behind each.",
         "",
         f"| variant | {' | '.join(GROUPS)} | fine-tuned |",
