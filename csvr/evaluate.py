@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csvr import cli
-from csvr.files import write_text
+from csvr.files import sha256, write_text
 
 if TYPE_CHECKING:
     from sacred.run import Run
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
+    parser.add_argument("--variant", required=True, help="name of the ablation, for the record")
     parser.add_argument(
         "--pretrained-index", type=Path, help="index of the data set of pretraining, if it is another one than --index"
     )
     parser.add_argument("--output", type=cli.written, required=True, help="metrics (JSON)")
+    parser.add_argument("--frozen", type=cli.written, required=True, help="features of all videos (safetensors)")
     cli.add_device(parser)
     args = cli.parse(parser)
     import numpy as np
@@ -36,6 +38,7 @@ def main() -> None:
     from csvr.data import index
     from csvr.data.batches import ClipShape, Features
     from csvr.data.leaks import require_apart, require_split
+    from csvr.evaluation.frozen import Frozen
     from csvr.evaluation.measure import labelled, measure, size
     from csvr.evaluation.networks import load_networks, require_pretrained_on
     from csvr.evaluation.pretext import pretext_quality
@@ -66,13 +69,18 @@ def main() -> None:
     def evaluate(config: dict[str, Any], run: Run) -> dict[str, float]:
         began = time.monotonic()
         found = measure(model.encoders, features, table, args.params, header["seed"])
+        networks = {"path": str(args.networks), "sha256": sha256(args.networks)}
+        frozen = found.frozen or Frozen([], {})
+        about = {"variant": args.variant, "seed": header["seed"], "params": args.params, "target": there}
+        frozen.write(args.frozen, about | {"run_id": run._id, "code": run.info["code_sha256"], "networks": networks})
         quality = pretext_quality(model, features, test.video.unique().tolist(), device) if trained else {}
         write_text(
             args.output,
             json.dumps(
                 {
                     "run_id": run._id, "pretrain_run_id": header["run_id"],
-                    "variant": header["variant"], "seed": header["seed"], "params": args.params,
+                    "networks": networks,
+                    "variant": args.variant, "seed": header["seed"], "params": args.params,
                     "data": header["data"], "target": there,
                     "code": {"pretrain": header["code"], "evaluate": run.info["code_sha256"]},
                     "git": git_state(), "host": host(), "threads": args.threads, "device": device_name(device),
@@ -92,7 +100,7 @@ def main() -> None:
             f"{protocol}/{name}": float(np.mean(x)) for protocol, s in found.scores.items() for name, x in s.items()
         }
 
-    record("evaluate", evaluate, args.params | {"variant": header["variant"], "seed": header["seed"]}, args.runs)
+    record("evaluate", evaluate, args.params | {"variant": args.variant, "seed": header["seed"]}, args.runs)
 
 
 if __name__ == "__main__":

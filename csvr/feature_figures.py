@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from csvr import cli
+from csvr.errors import UserError
+from csvr.files import sha256
 
 FIGURES: Final = ("retrieval", "features", "mask")
 
@@ -21,6 +23,7 @@ def parse() -> argparse.Namespace:
     parser = cli.features_parser(__doc__)
     parser.add_argument("figure", choices=FIGURES, help="what to draw")
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
+    parser.add_argument("--frozen", type=Path, help="features of python -m csvr.evaluate, which all but mask show")
     parser.add_argument("--pretrained-index", type=Path, help="index of the data set of pretraining, if another one")
     parser.add_argument("--expect", type=cli.parameters, required=True, help="what the reports are to show")
     parser.add_argument("--output", type=cli.written, nargs="+", required=True, help="PNG, SVG and PDF files")
@@ -30,8 +33,11 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Parse flags, check, draw."""
     args = parse()
+    if args.frozen is None and args.figure != "mask":
+        raise UserError(f"--frozen is missing: {args.figure} shows features of python -m csvr.evaluate")
     from csvr.data import index
     from csvr.data.batches import ClipShape, Features
+    from csvr.evaluation.frozen import Frozen
     from csvr.evaluation.measure import readouts
     from csvr.evaluation.networks import load_networks, require_pretrained_on
     from csvr.refusal import require
@@ -49,7 +55,13 @@ def main() -> None:
     mend = f"snakemake --cores 8 {args.networks} --forcerun pretrain"
     require(args.networks, {"code.pretrain": header["code"]}, {"code.pretrain": expected.code["pretrain"]}, mend)
     groups = spelled(expected.groups, table["class"].unique())
-    inputs = Inputs(model, features, table, groups, args.params["evaluate"]["clips"], readouts(args.params))
+    names, frozen = readouts(args.params), None
+    if args.frozen:
+        frozen, about = Frozen.read(args.frozen, names)
+        made = {"networks": about["networks"]["sha256"], "code": about["code"], "params": about["params"]}
+        wanted = {"networks": sha256(args.networks), "code": expected.code["evaluate"], "params": args.params}
+        require(args.frozen, made, wanted, f"snakemake --cores 8 {args.frozen} --forcerun evaluate")
+    inputs = Inputs(model, features, table, groups, frozen, names)
     DRAWN[args.figure](inputs, *args.output)
 
 

@@ -12,6 +12,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ import yaml
 from csvr import cli
 from csvr.errors import UserError
 from csvr.files import canonical
-from csvr.variants import WEIGHTS, applied
+from csvr.variants import PRETRAIN, VARIED, WEIGHTS, applied
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 KB_A_SECOND: Final = {"reencoded": 375.0, "jpeg": 207.0, "raw": 1839.0, "iframes": 156.0, "native": 47.0, "poses": 1.5}
@@ -62,8 +63,11 @@ class Step:
         return math.ceil(self.jobs / (width // processes)) * total / self.jobs / processes if total else 0.0
 
 
-def cells(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Effective parameters of every pretraining and seed: of variants, sweep and forms of the layer, each once."""
+def cells(params: dict[str, Any], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Effective parameters of all variants, points of the sweep and forms of the layer, and all of their seeds.
+
+    Those that differ in none of `keys` are one, as the workflow computes them once.
+    """
     full = params["ablations"]["full"]["set"]
     points = [
         full | {"sigma_p": p, "sigma_c": c} for p in params["sweep"]["sigma_p"] for c in params["sweep"]["sigma_c"]
@@ -76,7 +80,7 @@ def cells(params: dict[str, Any]) -> list[dict[str, Any]]:
     for changes, seeds in wanted:
         effective = applied(params, changes)
         for seed in seeds:
-            found.setdefault(canonical([effective, seed]), effective)
+            found.setdefault(canonical([{key: effective[key] for key in keys}, seed]), effective)
     return list(found.values())
 
 
@@ -99,12 +103,14 @@ def steps(
     for each in {one["name"]: one for one in (dataset, target)}.values():
         found += _extraction(each, params, cluster, _size(each, sizes))
     train, tested = _size(dataset, sizes), _size(target, sizes)
-    pretrained, evaluated, kept = 0.0, 0.0, cells(params)
-    for effective in kept:
-        built = {key: effective[key] for key in ("model", "clip", "pose_input")}
-        built |= {key: float(effective[key] > 0) for key in WEIGHTS}
-        everything, encoders = _tera_flops(yaml.safe_dump(built | {"pose_extraction": params["pose_extraction"]}))
-        pretrained += BACKWARD * everything * effective["pretrain"]["batch"] * effective["pretrain"]["steps"]
+    networks, outcomes = cells(params, PRETRAIN), cells(params, VARIED)
+    pretrained = evaluated = 0.0
+    for effective in networks:
+        pretrained += (
+            BACKWARD * _flops(params, effective)[0] * effective["pretrain"]["batch"] * effective["pretrain"]["steps"]
+        )
+    for effective in outcomes:
+        encoders = _flops(params, effective)[1]
         settings = effective["evaluate"]
         videos = tested["train"] + tested["test"]
         if settings["probe"]:
@@ -117,9 +123,14 @@ def steps(
     where = "gpu_hours" if cluster["gpus"] else "core_hours"
     rate = 3600 * (cluster["gpu_tflops"] if cluster["gpus"] else cluster["core_tflops"])
     found.append(
-        Step(f"pretraining, {train['train']:,.0f} videos", len(kept), **{where: pretrained / rate}, processes=processes)
+        Step(
+            f"pretraining, {train['train']:,.0f} videos",
+            len(networks),
+            **{where: pretrained / rate},
+            processes=processes,
+        )
     )
-    found.append(Step(f"evaluation, {target['name']}", len(kept), **{where: evaluated / rate}))
+    found.append(Step(f"evaluation, {target['name']}", len(outcomes), **{where: evaluated / rate}))
     return found
 
 
@@ -144,6 +155,13 @@ def _extraction(
         step("I-frames", "iframes_frames", KB_A_SECOND["iframes" if again else "native"] * area),
         step("poses", "gpu_poses_frames" if gpu else "poses_frames", KB_A_SECOND["poses"], posed, gpu),
     ]
+
+
+def _flops(params: dict[str, Any], effective: dict[str, Any]) -> tuple[float, float]:
+    """As `_tera_flops`; of the loss weights only whether a branch is built matters."""
+    built = {key: effective[key] for key in ("model", "clip", "pose_input")}
+    built |= {key: float(effective[key] > 0) for key in WEIGHTS}
+    return _tera_flops(yaml.safe_dump(built | {"pose_extraction": params["pose_extraction"]}))
 
 
 @functools.cache

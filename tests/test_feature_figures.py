@@ -17,6 +17,7 @@ from torch import Tensor
 
 from csvr.data.batches import ClipShape
 from csvr.errors import UserError
+from csvr.evaluation.frozen import Frozen
 from csvr.evaluation.retrieval import first_hit, ranked
 from csvr.pretrain.model import CSVR
 from csvr.reporting import feature_figures
@@ -93,9 +94,10 @@ def test_picture_is_the_middle_of_the_video() -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_figures_in_all_formats(tmp_path: Path, name: str) -> None:
     params: dict[str, Any] = yaml.safe_load(composed([]))
-    inputs = Inputs(
-        CSVR(params, 16).eval(), Stored(), TABLE, {"one": ["A"], "two": ["B", "C"]}, 1, ["f_s", "f_d", "f_i"]
-    )  # type: ignore[arg-type]
+    names, rng = ["f_s", "f_d", "f_i"], np.random.default_rng(0)
+    frozen = Frozen(TABLE.video.tolist(), {name: rng.random((len(TABLE), 4), np.float32) for name in names})
+    groups = {"one": ["A"], "two": ["B", "C"]}
+    inputs = Inputs(CSVR(params, 16).eval(), Stored(), TABLE, groups, frozen, names)  # type: ignore[arg-type]
     outputs = [tmp_path / f"figure{suffix}" for suffix in (".png", ".svg", ".pdf")]
     DRAWN[name](inputs, *outputs)
     assert outputs[0].read_bytes()[:4] == b"\x89PNG" and "<svg" in outputs[1].read_text()
@@ -107,13 +109,13 @@ def test_map_of_many_classes_has_a_legend_of_groups(monkeypatch: pytest.MonkeyPa
         [(f"v_{k}", f"class {k}", k, "test") for k in range(40)], columns=["video", "class", "label", "split"]
     )
     drawn: list[Figure] = []
-    monkeypatch.setattr(feature_figures, "video_features", lambda *_: {"f_s": torch.rand(40, 3)})
+    frozen = Frozen(table.video.tolist(), {"f_s": np.random.default_rng(0).random((40, 3), np.float32)})
     monkeypatch.setattr(feature_figures, "flat", lambda values: values[:, :2])
     monkeypatch.setattr(feature_figures.style, "save", lambda figure, *_: drawn.append(figure))
     groups = {"motion": [f"class {k}" for k in range(30)], "both": [f"class {k}" for k in range(30, 40)]}
     model: Any = SimpleNamespace(encoders=None)
-    DRAWN["features"](Inputs(model, None, table, groups, 1, ["f_s"]))  # type: ignore[arg-type]
-    DRAWN["features"](Inputs(model, None, table, {}, 1, ["f_s"]))  # type: ignore[arg-type]
+    DRAWN["features"](Inputs(model, None, table, groups, frozen, ["f_s"]))  # type: ignore[arg-type]
+    DRAWN["features"](Inputs(model, None, table, {}, frozen, ["f_s"]))  # type: ignore[arg-type]
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["motion", "both"]
     assert not drawn[1].legends and len({line.get_color() for line in drawn[1].axes[0].lines}) == 40
 
@@ -121,6 +123,6 @@ def test_map_of_many_classes_has_a_legend_of_groups(monkeypatch: pytest.MonkeyPa
 def test_no_mask_is_no_figure(tmp_path: Path) -> None:
     params: dict[str, Any] = yaml.safe_load(composed([]))
     params["model"]["integration"]["mode"] = "adain"
-    inputs = Inputs(CSVR(params, 16).eval(), Stored(), TABLE, {}, 1, ["f_s", "f_d", "f_i"])  # type: ignore[arg-type]
+    inputs = Inputs(CSVR(params, 16).eval(), Stored(), TABLE, {}, None, ["f_s", "f_d", "f_i"])  # type: ignore[arg-type]
     with pytest.raises(UserError, match="no mask"):
         DRAWN["mask"](inputs, tmp_path / "figure.png")

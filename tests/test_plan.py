@@ -11,6 +11,7 @@ import yaml
 
 from csvr.errors import UserError
 from csvr.plan import ROOT, Step, cells, composed, steps
+from csvr.variants import PRETRAIN, VARIED
 
 CLUSTER = {
     "cores": 4, "gpus": 0, "index_frames": 1000, "reencode_frames": 100, "clips_frames": 200, "iframes_frames": 400,
@@ -22,12 +23,14 @@ def params() -> dict[str, Any]:
     return dict(yaml.safe_load((ROOT / "params.yaml").read_text()))
 
 
-def test_as_many_pretrainings_as_the_workflow_has() -> None:
+def test_as_many_jobs_as_the_workflow_has() -> None:
     plan = subprocess.run(
         ["snakemake", "-n", "--quiet", "rules", "--forceall"], cwd=ROOT, text=True, capture_output=True, check=False
     ).stdout
-    counted = next(int(line.split()[1]) for line in plan.splitlines() if line.startswith("pretrain "))
-    assert len(cells(params())) == counted
+    counted = dict(line.split() for line in plan.splitlines() if line.startswith(("pretrain ", "evaluate ")))
+    # Evaluations of one network under two names are two jobs.
+    assert len(cells(params(), PRETRAIN)) == int(counted["pretrain"]) < int(counted["evaluate"])
+    assert len(cells(params(), VARIED)) == int(counted["evaluate"])
 
 
 def test_sums_by_hand() -> None:

@@ -24,7 +24,7 @@ def to_unit(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Crops:
-    """A resized crop and flip for each of N samples, in `affine_grid`'s units.
+    """A resized crop and flip for each of N samples, in `grid_sample`'s units.
 
     Attributes:
         scale_x, scale_y: Part of the image's width and height that is kept; scale_x is negative where flipped, (N,).
@@ -51,9 +51,10 @@ class Crops:
         if not n:  # which grid_sample refuses
             return images.new_zeros(*images.shape[:-2], size, size)
         scale_x, scale_y, x, y = (v[:n].to(images.device) for v in (self.scale_x, self.scale_y, self.x, self.y))
-        zero = torch.zeros_like(x)
-        theta = torch.stack([torch.stack([scale_x, zero, x], 1), torch.stack([zero, scale_y, y], 1)], 1)
-        grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
+        # As `affine_grid` without rotation, which takes as long as the sampling.
+        centres = (2 * torch.arange(size, device=images.device) + 1) / size - 1
+        columns, rows = (scale[:, None] * centres + at[:, None] for scale, at in ((scale_x, x), (scale_y, y)))
+        grid = torch.stack(torch.broadcast_tensors(columns[:, None, :], rows[:, :, None]), -1)
         flat = images.flatten(1, -3)
         cropped: Tensor = F.grid_sample(flat, grid, padding_mode="border", align_corners=False)
         whole: Tensor = cropped.unflatten(1, images.shape[1:-2])  # type: ignore[no-untyped-call]
@@ -116,7 +117,7 @@ def random_colours(n: int, strength: float, permute: float, gray: float, invert:
         invert: Probability of the negative, so that not even light and dark tell a scene.
     """
     eye = torch.eye(3)
-    mix = torch.stack([eye[torch.randperm(3)] if torch.rand(()) < permute else eye for _ in range(n)])
+    mix = torch.where(torch.rand(n, 1, 1) < permute, eye[torch.rand(n, 3).argsort(1)], eye)
     mix = mix + strength * 0.5 * (torch.rand(n, 3, 3) - 0.5)
     luma = torch.tensor([0.299, 0.587, 0.114]).expand(3, 3)
     mix = torch.where(torch.rand(n, 1, 1) < gray, luma, mix)

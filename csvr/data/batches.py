@@ -48,7 +48,7 @@ class Batch:
 
     Attributes:
         clip: RGB, uint8, (N, 3, T, h, w).
-        future: The T frames after the clip, likewise.
+        future: The T frames after the clip, likewise; of the first clips only, as many as are asked for.
         poses: Keypoints during the clip, float32, (N, T', 17, 3): x, y in pixels and confidence, 0 where missing.
         future_poses: Likewise during the future.
         iframes: I-frames of all clips, uint8, (M, 3, h, w).
@@ -155,15 +155,11 @@ class Features:
         """Frames of a video; one that is shorter than a clip and its future is played over and over."""
         return max(self.clips.shape(video)[0], 2 * self.shape.span)
 
-    def iframes_near(self, video: str, start: int) -> Tensor:
-        """The clip's I-frames: all from `iframe_window` before to `iframe_window` after it, uint8, (n, 3, h, w), n ≥ 1.
+    def _near(self, video: str, start: int) -> NDArray[np.bool_]:
+        """Which of the video's I-frames are the clip's, at least one: from `iframe_window` before to as much after it.
 
         Where there is none (long GOPs), the nearest one.
         """
-        return torch.from_numpy(self.iframes[video][self._near(video, start)]).permute(0, 3, 1, 2)
-
-    def _near(self, video: str, start: int) -> NDArray[np.bool_]:
-        """Which of the video's I-frames those are."""
         index: NDArray[Any] = self.iframes[f"{video}/index"]
         window, stop, frames = self.shape.iframe_window, start + self.shape.span, self.clips.shape(video)[0]
         near = np.zeros(len(index), bool)
@@ -176,35 +172,43 @@ class Features:
             near[np.abs(index - (start + self.shape.span / 2)).argmin()] = True
         return near
 
-    def batch(self, videos: list[str], starts: list[int], share: tuple[int, int] = (0, 1)) -> Batch:
+    def batch(self, videos: list[str], starts: list[int], futures: int, share: tuple[int, int] = (0, 1)) -> Batch:
         """Clips of `videos` starting at `starts`, each followed by its future.
 
         Args:
             videos, starts: Of the whole batch.
+            futures: Of how many clips of the whole batch the future's frames are read, from the first on.
             share: Only this part of the clips is read (see `Batch`).
         """
-        pairs = list(zip(videos, starts, strict=True))
-        counts = torch.tensor([int(self._near(v, s).sum()) for v, s in pairs])
+        pairs, span = list(zip(videos, starts, strict=True)), self.shape.span
+        near = [self._near(v, s) for v, s in pairs]
+        counts = torch.tensor([int(found.sum()) for found in near])
         place = torch.arange(len(pairs))[share[0] :: share[1]]
         mine = torch.isin(torch.repeat_interleave(torch.arange(len(pairs)), counts), place)
-        pairs, span = pairs[share[0] :: share[1]], self.shape.span
+        first = pairs[share[0] : futures : share[1]]
+        pairs, near = pairs[share[0] :: share[1]], near[share[0] :: share[1]]
+        clip = torch.stack([self.images(v, s) for v, s in pairs])
         return Batch(
-            clip=torch.stack([self.images(v, s) for v, s in pairs]),
-            future=torch.stack([self.images(v, s + span) for v, s in pairs]),
+            clip=clip,
+            future=torch.stack([self.images(v, s + span) for v, s in first]) if first else clip[:0],
             poses=torch.stack([self.keypoints(v, s) for v, s in pairs]),
             future_poses=torch.stack([self.keypoints(v, s + span) for v, s in pairs]),
-            iframes=torch.cat([self.iframes_near(v, s) for v, s in pairs]),
+            iframes=torch.from_numpy(
+                np.concatenate([self.iframes[v][which] for (v, _), which in zip(pairs, near, strict=True)])
+            ).permute(0, 3, 1, 2),
             owner=torch.repeat_interleave(counts[place]),
             share=share,
             iframe_place=mine.nonzero()[:, 0],
             total=(len(counts), len(mine)),
         )
 
-    def draw(self, videos: list[str], size: int, seed: int, step: int, share: tuple[int, int] = (0, 1)) -> Batch:
+    def draw(
+        self, videos: list[str], size: int, seed: int, step: int, futures: int, share: tuple[int, int] = (0, 1)
+    ) -> Batch:
         """The batch of training step `step`: a function of seed and step alone, so that a resumed run sees the same.
 
         Videos are taken in a new random order each epoch, clips start anywhere that leaves room for the future.
-        `share` as in `batch`; it does not change what the whole batch is.
+        `futures` and `share` as in `batch`; they do not change what the whole batch is.
         """
         position = step * size
         orders: dict[int, NDArray[np.int64]] = {}
@@ -216,7 +220,7 @@ class Features:
             chosen.append(videos[orders[epoch][place]])
         rng = np.random.default_rng([seed, 2, step])
         starts = [int(rng.integers(0, self.length(v) - 2 * self.shape.span + 1)) for v in chosen]
-        return self.batch(chosen, starts, share)
+        return self.batch(chosen, starts, futures, share)
 
 
 def uniform_starts(length: int, span: int, count: int) -> list[int]:

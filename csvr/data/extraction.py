@@ -109,7 +109,7 @@ def extract_videos(
             if video.name in shard.notes:
                 continue
             try:
-                shard.add(video.name, *extract(video))
+                shard.add(video.name, *_steady(video, extract))
             except UserError as error:
                 bad.append(str(error))
             progress.advance(video)
@@ -117,6 +117,15 @@ def extract_videos(
             raise UserError(f"{len(bad)} of {len(videos)} videos can't be used:\n  " + "\n  ".join(bad))
         shard.finish({**header, **summary(shard.notes), "videos": [video.name for video in videos]})
         return shard.notes
+
+
+def _steady(video: Video, extract: Extract) -> tuple[Mapping[str, NDArray[Any]], Any]:
+    """What `extract` gives, unless the video's file became another one meanwhile."""
+    before = index.state(video.path)
+    found = extract(video)
+    if index.state(video.path) != before:
+        raise UserError(f"{video.path}: was changed while it was read; {index.REMEDY}")
+    return found
 
 
 def extract_shard(

@@ -19,12 +19,15 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from csvr.data import shards
 from csvr.data.journal import Journal
 from csvr.errors import UserError
 from csvr.files import params_sha256
 
 DTYPES: Final = {"|u1": "U8", "<i4": "I32", "<i8": "I64", "<f4": "F32", "<f8": "F64"}
 """NumPy's names of the types that shards hold, and those of safetensors."""
+Stored = tuple[str, list[int], int, shards.Sums]
+"""Of an array: type, shape, where it begins in the file, checksums of what was written."""
 FLUSH_SECONDS: Final = 5.0
 """What a power cut or a kill costs at most."""
 
@@ -45,7 +48,7 @@ class GrowingShard:
         self._part = path.with_name(f"{path.name}.part")
         self.notes: dict[str, Any] = {}
         """By video what `add` was told of it, in order; those of an earlier process too."""
-        self._arrays: dict[str, tuple[str, list[int], int]] = {}
+        self._arrays: dict[str, Stored] = {}
         self._end = 0
         self._waiting: list[Any] = []
         self._flushed = time.monotonic()
@@ -74,12 +77,14 @@ class GrowingShard:
         """Append the arrays of one video, and a JSON-able note on it.
 
         Raises:
-            KeyError: An array's type is none of `DTYPES`.
+            TypeError: An array's type is none of `DTYPES`.
         """
-        entries: dict[str, tuple[str, list[int], int]] = {}
+        entries: dict[str, Stored] = {}
         for name, array in arrays.items():
             whole = np.ascontiguousarray(array)
-            entries[name] = (DTYPES[whole.dtype.str], list(whole.shape), self._end)
+            if whole.dtype.str not in DTYPES:
+                raise TypeError(f"{name}: shards hold no {whole.dtype}")
+            entries[name] = (whole.dtype.str, list(whole.shape), self._end, shards.checksums(whole))
             self._end += self._data.write(whole.tobytes() if whole.ndim == 0 else whole.data)
         self._remember(video, entries, note)
         self._waiting.append([video, entries, note])
@@ -93,13 +98,14 @@ class GrowingShard:
             Its bytes.
         """
         # Large types first, as safetensors does, so that each array lies at a multiple of its items' size.
-        order = sorted(self._arrays, key=lambda name: (-_item_size(self._arrays[name][0]), name))
-        table: dict[str, Any] = {"__metadata__": {"header": json.dumps(header, sort_keys=True)}}
+        order = sorted(self._arrays, key=lambda name: (-np.dtype(self._arrays[name][0]).itemsize, name))
+        sums = {name: self._arrays[name][3] for name in order}
+        table: dict[str, Any] = {"__metadata__": shards.metadata(header, sums)}
         end = 0
         for name in order:
-            dtype, shape, _ = self._arrays[name]
+            dtype, shape, *_ = self._arrays[name]
             begin, end = end, end + _bytes(dtype, shape)
-            table[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+            table[name] = {"dtype": DTYPES[dtype], "shape": shape, "data_offsets": [begin, end]}
         text = json.dumps(table, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
         self._data.flush()
@@ -108,8 +114,7 @@ class GrowingShard:
             with part.open("wb") as file:
                 file.write(len(text).to_bytes(8, "little") + text)
                 for name in order:
-                    dtype, shape, start = self._arrays[name]
-                    self._copy(start, _bytes(dtype, shape), file)
+                    self._copy(name, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, self.path)
@@ -121,7 +126,8 @@ class GrowingShard:
         return self.path.stat().st_size
 
     def _remember(self, video: str, entries: Mapping[str, Any], note: Any) -> None:
-        self._arrays |= {name: (dtype, list(shape), start) for name, (dtype, shape, start) in entries.items()}
+        for name, (dtype, shape, start, (each, sums)) in entries.items():
+            self._arrays[name] = (dtype, list(shape), start, (each, sums))
         self.notes[video] = note
 
     def _take_over(self) -> None:
@@ -129,7 +135,7 @@ class GrowingShard:
         self._journal = Journal(self.path.with_name(f"{self.path.name}.journal"), self._identity)
         size, end, kept = self._data.seek(0, os.SEEK_END), 0, 0
         for video, entries, note in self._journal.entries:
-            ends = [start + _bytes(dtype, shape) for dtype, shape, start in entries.values()]
+            ends = [start + _bytes(dtype, shape) for dtype, shape, start, _ in entries.values()]
             if max(ends, default=end) > size:
                 break
             self._remember(video, entries, note)
@@ -139,14 +145,18 @@ class GrowingShard:
         self._data.seek(end)
         self._journal.begin(self._journal.entries[:kept])
 
-    def _copy(self, start: int, count: int, target: BinaryIO) -> None:
-        """Copy some bytes of the arrays, piece by piece."""
-        while count:
-            piece = os.pread(self._data.fileno(), min(count, 1 << 22), start)
-            if not piece:
-                raise UserError(f"{self._part}: is shorter than it was; delete it and run the same command again")
+    def _copy(self, name: str, target: BinaryIO) -> None:
+        """Copy the bytes of an array, block by block, if they are still those that were written."""
+        dtype, shape, start, (each, sums) = self._arrays[name]
+        left, block = _bytes(dtype, shape), each * _bytes(dtype, shape[1:])
+        for k in range(0, len(sums), 8):
+            piece = os.pread(self._data.fileno(), min(left, block), start)
+            if shards.checksum(piece) != sums[k : k + 8]:
+                raise UserError(
+                    f"{self._part}: {name!r} is damaged (its checksum is another); delete it and run the same again"
+                )
             target.write(piece)
-            start, count = start + len(piece), count - len(piece)
+            start, left = start + len(piece), left - len(piece)
 
     def _flush(self) -> None:
         """Make what was added safe: first the arrays, then the lines that say so."""
@@ -158,9 +168,5 @@ class GrowingShard:
         self._flushed = time.monotonic()
 
 
-def _item_size(dtype: str) -> int:
-    return int(dtype[1:]) // 8
-
-
 def _bytes(dtype: str, shape: list[int]) -> int:
-    return int(np.prod(shape, dtype=np.int64)) * _item_size(dtype)
+    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize

@@ -28,6 +28,7 @@ Action = Literal["error", "skip", "loop"]
 REPORT_SECONDS = 10.0
 FEW: Final = 100
 """Videos that one process looks into."""
+REMEDY: Final = "make the index again: snakemake --cores 8 --forcerun index_videos"
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,14 @@ def unchanged(path: Path, checksum: str) -> None:
     Raises:
         UserError: It is gone, can't be read, or is another one.
     """
-    remedy = "make the index again: snakemake --cores 8 --forcerun index_videos"
     try:
         now = sha256(path)
     except OSError as error:
         raise UserError(
-            f"{path}: was there when the index was made ({error.strerror}); put it back, or {remedy}"
+            f"{path}: was there when the index was made ({error.strerror}); put it back, or {REMEDY}"
         ) from error
     if now != checksum:
-        raise UserError(f"{path}: has changed since the index was made; {remedy}")
+        raise UserError(f"{path}: has changed since the index was made; {REMEDY}")
 
 
 def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = None) -> pd.DataFrame:
@@ -106,12 +106,12 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
         journal: Where to note what is found in each file; what it says of files of the same size and time is not looked
             for again.
     """
-    states = [_state(path) for path in table.path]
+    states = [state(path) for path in table.path]
     notes = Journal(journal, code_hash("index")) if journal else None
     known: dict[str | None, dict[str, Any]] = dict(notes.entries) if notes else {}
     if notes:
         notes.begin(known.items())
-    rows = {k: known[state] for k, state in enumerate(states) if state in known}
+    rows = {k: known[about] for k, about in enumerate(states) if about in known}
     todo = [k for k in range(len(states)) if k not in rows]
     if rows:
         log.info("looked into %d of %d videos before", len(rows), len(states))
@@ -120,9 +120,9 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
         zip(todo, _mapped([Path(table.path.iloc[k]) for k in todo], workers), strict=True), start=1
     ):
         rows[k] = row
-        state = states[k]
-        if notes and state is not None and video.printable(state) == state:
-            notes.append([state, row])
+        about = states[k]
+        if notes and about is not None and video.printable(about) == about:
+            notes.append([about, row])
         if time.monotonic() - said > REPORT_SECONDS or done == len(todo):
             said = time.monotonic()
             left = (len(todo) - done) * (said - began) / done / 60
@@ -134,13 +134,16 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
     return found
 
 
-def _state(path: str) -> str | None:
-    """Path, size and time of a file, None if there is none to look into."""
+def state(path: Path | str) -> str | None:
+    """Path, size and time of a file, which is another text when the file changes; None if there is none.
+
+    The time is that of the last change of anything about it: that of its content can be set, and is, by copying.
+    """
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return f"{path} {found.st_size} {found.st_mtime_ns}"
+    return f"{path} {found.st_size} {found.st_ctime_ns}"
 
 
 def _mapped(paths: list[Path], workers: int) -> Iterator[dict[str, Any]]:

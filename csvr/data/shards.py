@@ -1,16 +1,21 @@
 """Shards: one safetensors file holds the arrays of many videos and says which, and how they were made.
 
 The format is memory-mappable, carries no code (unlike pickle) and keeps a JSON header that readers get
-without touching the arrays.
+without touching the arrays. Beside the header lie checksums of blocks of rows, which are compared when a block is first
+read: a disk that returns other bytes than were written is noticed, and little more is read than is asked for.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import shlex
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +24,11 @@ from safetensors.numpy import save_file
 
 from csvr.errors import UserError
 
+BLOCK: Final = 1 << 20
+"""Bytes that share a checksum: as many rows as fit, at least one."""
+Sums = tuple[int, str]
+"""Rows a block (the last may have fewer), and CRC-32 of each block, 8 hexadecimal digits each."""
+
 
 def write(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
     """Write `arrays` and a JSON-able `header` to `path`, atomically: `path` is either whole or not there."""
@@ -26,10 +36,33 @@ def write(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, A
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
-        save_file(contiguous, part, metadata={"header": json.dumps(header, sort_keys=True)})
+        save_file(contiguous, part, metadata=metadata(header, {name: checksums(v) for name, v in contiguous.items()}))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def metadata(header: Mapping[str, Any], sums: Mapping[str, Sums]) -> dict[str, str]:
+    """What safetensors keeps beside the arrays: one entry, since it would write several in any order.
+
+    Args:
+        header: JSON-able.
+        sums: `checksums` of each array.
+    """
+    text = json.dumps({"header": header, "sums": sums}, sort_keys=True)
+    return {"shard": checksum(text.encode()) + text}
+
+
+def checksums(array: NDArray[Any]) -> Sums:
+    """Those of a contiguous array."""
+    rows = np.atleast_1d(array)
+    each = max(1, BLOCK // max(1, math.prod(rows.shape[1:]) * rows.itemsize))
+    return each, "".join(checksum(rows[k : k + each]) for k in range(0, len(rows), each))
+
+
+def checksum(block: bytes | NDArray[Any]) -> str:
+    """CRC-32 of contiguous bytes, 8 hexadecimal digits."""
+    return f"{zlib.crc32(block if isinstance(block, bytes) else block.data):08x}"
 
 
 def header(path: Path) -> dict[str, Any]:
@@ -38,11 +71,24 @@ def header(path: Path) -> dict[str, Any]:
     Raises:
         UserError: `path` is missing or no shard of ours.
     """
+    return dict(_about(path)["header"])
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """Header and checksums, as `metadata` takes them."""
     try:
         with safe_open(path, "np") as file:
-            return dict(json.loads((file.metadata() or {})["header"]))
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: not a readable csvr shard ({error}); delete it and run snakemake again") from error
+            text = (file.metadata() or {})["shard"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise UserError(f"{path}: not a readable csvr shard ({error}); {remedy(path)}") from error
+    if text[:8] != checksum(text[8:].encode()):
+        raise UserError(f"{path}: its header is damaged (its checksum is another); {remedy(path)}")
+    return dict(json.loads(text[8:]))
+
+
+def remedy(path: Path) -> str:
+    """How a shard is made again."""
+    return f"delete it and run snakemake (or dvc repro) again: rm {shlex.quote(str(path))} && snakemake --cores 8"
 
 
 class Shards(Mapping[str, NDArray[Any]]):
@@ -52,25 +98,54 @@ class Shards(Mapping[str, NDArray[Any]]):
         paths: Shard files. A name that two shards hold is an error.
 
     Raises:
-        UserError: A shard can't be read, or a name occurs twice.
+        UserError: A shard can't be read, or a name occurs twice; from any method that reads: bytes are not what they
+            were when they were written.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.headers = {path: header(path) for path in paths}
+        about = {path: _about(path) for path in paths}
+        self.headers: dict[Path, dict[str, Any]] = {path: found["header"] for path, found in about.items()}
+        self._sums: dict[str, Sums] = {}
+        self._right: defaultdict[str, set[int]] = defaultdict(set)  # blocks that were compared
         self._files = {path: safe_open(path, "np") for path in paths}
         self._where: dict[str, Path] = {}
         for path, file in self._files.items():
-            for name in file.keys():  # noqa: SIM118 (safe_open is no mapping)
+            names, sums = file.keys(), about[path]["sums"]
+            if sums.keys() != set(names):
+                raise UserError(f"{path}: its header is damaged (its arrays have other names); {remedy(path)}")
+            for name in names:
                 if name in self._where:
                     raise UserError(f"{path}: holds {name!r}, which {self._where[name]} holds too")
                 self._where[name] = path
+            self._sums |= sums
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return np.asarray(self._files[self._where[name]].get_tensor(name))
+        array = np.asarray(self._files[self._where[name]].get_tensor(name))
+        self._compare(name, array, 0)
+        return array
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Rows `start:stop` of one array, without reading the others."""
-        return np.asarray(self._files[self._where[name]].get_slice(name)[start:stop])
+        stored, (each, _) = self._files[self._where[name]].get_slice(name), self._sums[name]
+        blocks = range(start // each, -(-stop // each))
+        if self._right[name].issuperset(blocks):
+            return np.asarray(stored[start:stop])
+        first, length = blocks.start * each, stored.get_shape()[0]
+        array = np.asarray(stored[first : min(blocks.stop * each, length)])
+        self._compare(name, array, blocks.start)
+        return array[start - first : stop - first]
+
+    def _compare(self, name: str, array: NDArray[Any], first: int) -> None:
+        """Compare checksums of an array, of which `array` holds the blocks from `first` on; of each block once."""
+        each, sums = self._sums[name]
+        rows, right = np.atleast_1d(array), self._right[name]
+        for k in range(0, len(rows), each):
+            block = first + k // each
+            if block not in right:
+                if checksum(rows[k : k + each]) != sums[8 * block : 8 * block + 8]:
+                    path = self._where[name]
+                    raise UserError(f"{path}: {name!r} is damaged (its checksum is another); {remedy(path)}")
+                right.add(block)
 
     def path_of(self, name: str) -> Path:
         """The shard that holds an array."""

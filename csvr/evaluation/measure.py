@@ -7,15 +7,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
 from csvr.data import index
 from csvr.data.batches import Features
-from csvr.evaluation.features import NO_POSE, untrained_integration, video_features
+from csvr.evaluation.features import NO_POSE
 from csvr.evaluation.finetune import finetuned_classes
+from csvr.evaluation.frozen import Frozen, compute
 from csvr.evaluation.probe import percent, probe, share_counts
 from csvr.evaluation.retrieval import first_hit
 from csvr.pretrain.model import Encoders
@@ -35,11 +31,13 @@ class Outcome:
         scores: Share of correct predictions.
         ranks: Of retrieval, the rank of the nearest training video of the right class, from 1: R@k of any k.
         predictions: Predicted class, where there is one prediction a video.
+        frozen: Features of all videos, of which probes and retrieval were computed; None without these.
     """
 
     scores: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     ranks: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     predictions: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    frozen: Frozen | None = None
 
     def add_ranks(self, protocol: str, readout: str, ranks: Any) -> None:
         """Ranks, and R@1 as scores."""
@@ -66,11 +64,11 @@ def measure(encoders: Encoders, features: Features, table: Any, params: dict[str
         params: Effective parameters; what is measured is under "evaluate".
         seed: Draws what fine-tuning draws.
     """
-    splits, result = index.each_split(table), Outcome()
-    if params["evaluate"]["probe"]:
-        frozen = _frozen(encoders, features, splits, params)
+    splits = index.each_split(table)
+    result = Outcome(frozen=compute(encoders, features, splits, params) if params["evaluate"]["probe"] else None)
+    if result.frozen is not None:
         for rows in splits:
-            _read_out(result, frozen, rows, params)
+            _read_out(result, result.frozen, rows, params)
     if params["evaluate"]["finetune"]:
         semi = params["evaluate"]["semi"]
         fractions = semi["fractions"] if semi and semi["finetune"] else []
@@ -83,38 +81,6 @@ def measure(encoders: Encoders, features: Features, table: Any, params: dict[str
             protocol = "finetune" if fraction is None else f"finetune_{percent(fraction)}"
             result.add_classes(protocol, "all", classes, test.label.to_numpy())
     return result
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """Features of videos, each computed once.
-
-    Attributes:
-        rows: Where each video is; those that some split tests come first.
-        values: By name, float32 (videos, channels); those as if nobody had been found are of tested videos only.
-    """
-
-    rows: dict[str, int]
-    values: dict[str, Tensor]
-
-    def of(self, names: list[str], videos: list[str]) -> NDArray[np.float64]:
-        """Features of these names side by side: (videos, channels of all)."""
-        rows = [self.rows[video] for video in videos]
-        return np.concatenate([self.values[name][rows].double().numpy() for name in names], 1)
-
-
-def _frozen(encoders: Encoders, features: Features, splits: list[Any], params: dict[str, Any]) -> Frozen:
-    settings, first = params["evaluate"], splits[0]
-    tested = list(dict.fromkeys(video for rows in splits for video in rows.video[rows.split == "test"]))
-    known = set(tested)
-    others = list(dict.fromkeys(video for rows in splits for video in rows.video if video not in known))
-    control = untrained_integration(encoders, params["model"], features, first.video[first.split == "train"].tolist())
-    parts = [
-        video_features(encoders, control, features, tested, settings["clips"], no_pose=settings["no_pose_test"]),
-        video_features(encoders, control, features, others, settings["clips"]) if others else {},
-    ]
-    values = {name: torch.cat([part[name] for part in parts if name in part]) for name in parts[0]}
-    return Frozen({video: row for row, video in enumerate(tested + others)}, values)
 
 
 def _read_out(result: Outcome, frozen: Frozen, table: Any, params: dict[str, Any]) -> None:

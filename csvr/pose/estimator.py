@@ -14,7 +14,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.errors import UserError
+from csvr.files import params_sha256
 from csvr.pose import quality
 from csvr.pose.detector import Detector, to_batch
 from csvr.pose.encoding import Heads, encode
 from csvr.pose.estimator_data import Sample, augment, render
 from csvr.pose.skeleton import KEYPOINTS
+from csvr.tracking.sources import code_hash
 
 log = logging.getLogger(__name__)
 
@@ -184,13 +187,15 @@ class Trainer:
 
     Args:
         recipe: Parameters.
-        state: File that holds the state of an unfinished training, read if it is there.
+        folder: Where the checkpoints of an unfinished training are, from the newest of which this one goes on.
     """
 
-    def __init__(self, recipe: Recipe, state: Path) -> None:
+    def __init__(self, recipe: Recipe, folder: Path) -> None:
         import openpifpaf
 
-        self.recipe, self.state = recipe, state
+        self.recipe = recipe
+        made = params_sha256([asdict(recipe), code_hash("pose_estimator")])
+        self.checkpoints = Checkpoints(folder, made, last=2)
         torch.manual_seed(recipe.seed)
         self.net = network(recipe.stem, recipe.widths, recipe.blocks, recipe.keypoint_weights)
         self.net = self.net.to(memory_format=torch.channels_last)
@@ -202,30 +207,31 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr)
         self.step = 0
         self.runs: list[str] = []
-        if state.exists():
-            saved = torch.load(state, weights_only=True)
-            self.net.load_state_dict(saved["net"])
-            self.average.load_state_dict(saved["average"])
-            self.optimizer.load_state_dict(saved["optimizer"])
-            self.step, self.runs = int(saved["step"]), list(saved["runs"])
-            log.info("resuming %s at step %d", state, self.step)
+        newest = self.checkpoints.newest()
+        if newest is not None:
+            tensors, state = self.checkpoints.read(newest)
+            self.net.load_state_dict(tensors[NETWORKS])
+            self.average.load_state_dict(tensors[AVERAGE])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.runs = newest, list(state["runs"])
+            log.info("resuming %s at step %d", folder, self.step)
 
     def save(self) -> None:
-        """Write the state, atomically."""
-        content = {
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "runs": self.runs,
-        }
-        _save(content, self.state)
+        """Write a checkpoint."""
+        tensors = {NETWORKS: self.net.state_dict(), AVERAGE: self.average.state_dict()}
+        state = {"optimizer": self.optimizer.state_dict(), "runs": self.runs}
+        self.checkpoints.save(self.step, 0.0, tensors, state)
 
     def export(self, path: Path, meta: dict[str, Any]) -> None:
         """Write the averaged network as an OpenPifPaf checkpoint, atomically."""
         net = copy.deepcopy(self.average).eval()
         net.requires_grad_(False)
-        _save({"model": net, "epoch": self.step, "meta": meta}, path)
+        part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            torch.save({"model": net, "epoch": self.step, "meta": meta}, part)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def update(self, images: torch.Tensor, targets: list[torch.Tensor]) -> dict[str, float]:
         """One optimiser step on one batch; returns the losses by name."""
@@ -252,8 +258,8 @@ def train(params: dict[str, Any], output: Path, run: Any) -> dict[str, Any]:
 
     Args:
         params: Fields of `Recipe`.
-        output: The OpenPifPaf checkpoint. `<output>.state` beside it holds the state while the training runs: a
-            killed training goes on from there when it is started again with the same parameters.
+        output: The OpenPifPaf checkpoint. The folder `<output>.checkpoints` beside it holds the state while the
+            training runs: a killed training goes on from there when it is started again with the same parameters.
         run: Sacred run; gets the loss curves and the held-out quality over the steps.
 
     Returns:
@@ -264,7 +270,7 @@ def train(params: dict[str, Any], output: Path, run: Any) -> dict[str, Any]:
         UserError: A parameter is wrong.
     """
     recipe = Recipe.of(params)
-    trainer = Trainer(recipe, output.with_name(f"{output.name}.state"))
+    trainer = Trainer(recipe, output.with_name(f"{output.name}.checkpoints"))
     trainer.runs.append(run._id)
     output.parent.mkdir(parents=True, exist_ok=True)
     log.info("%d parameters, stride 8", sum(p.numel() for p in trainer.net.parameters()))
@@ -301,14 +307,5 @@ def train(params: dict[str, Any], output: Path, run: Any) -> dict[str, Any]:
         measured = evaluate(trainer.average, recipe)
     trainer.export(output, {"params": params, "held_out": measured, "runs": trainer.runs})
     output.with_name(f"{output.name}.part").unlink(missing_ok=True)
-    trainer.state.unlink(missing_ok=True)
+    trainer.checkpoints.finish()
     return {"runs": trainer.runs, "steps": trainer.step, "losses": losses, "held_out": measured}
-
-
-def _save(content: Any, path: Path) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        torch.save(content, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

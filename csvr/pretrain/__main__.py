@@ -37,10 +37,10 @@ def main() -> None:
     args = cli.parse(parser)
     import pandas as pd
 
+    from csvr.checkpoints import Checkpoints
     from csvr.data import index, shards
     from csvr.data.batches import ClipShape, Features
     from csvr.data.leaks import require_split
-    from csvr.pretrain.checkpoints import Checkpoints
     from csvr.pretrain.loop import train
     from csvr.pretrain.model import CSVR
     from csvr.pretrain.processes import start

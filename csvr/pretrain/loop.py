@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from csvr import distributed
+from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.data.batches import Batch, Features
 from csvr.errors import UserError
-from csvr.pretrain.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule
@@ -85,12 +85,12 @@ def train(
     recent: list[dict[str, Tensor]] = []
     began = time.monotonic()
     ahead = fabric.device.type == "cuda"  # on a CPU there is no other core for it
-    drawn = batches(features, videos, settings["batch"], seed, range(start, steps), share, ahead)
+    drawn = batches(features, videos, settings["batch"], seed, range(start, steps), model.futures, share, ahead)
     for step, batch in zip(range(start, steps), drawn, strict=True):
         for group in generators.param_groups:
             group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
         batch = batch.to(fabric.device)
-        views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
+        views = make_views(batch, params["augment"], params["clip"]["crop"])
         noise = model.noise(batch.total[0])
         mine = {name: value[share[0] :: share[1]].to(fabric.device) for name, value in noise.items()}
         views = views._replace(noise=mine)
@@ -127,23 +127,30 @@ def train(
 
 
 def batches(
-    features: Features, videos: list[str], size: int, seed: int, steps: range, share: tuple[int, int], ahead: bool
+    features: Features,
+    videos: list[str],
+    size: int,
+    seed: int,
+    steps: range,
+    futures: int,
+    share: tuple[int, int],
+    ahead: bool,
 ) -> Iterator[Batch]:
     """The batches of some training steps, as `Features.draw` gives them.
 
     Args:
-        features, videos, size, seed, share: As there.
+        features, videos, size, seed, futures, share: As there.
         steps: Which.
         ahead: Whether a thread draws the next one while the caller works on this one.
     """
     if not ahead:
-        yield from (features.draw(videos, size, seed, step, share) for step in steps)
+        yield from (features.draw(videos, size, seed, step, futures, share) for step in steps)
         return
     with ThreadPoolExecutor(1) as pool:
-        futures = (pool.submit(features.draw, videos, size, seed, step, share) for step in steps)
-        waiting = next(futures, None)
+        submitted = (pool.submit(features.draw, videos, size, seed, step, futures, share) for step in steps)
+        waiting = next(submitted, None)
         while waiting is not None:
-            batch, waiting = waiting.result(), next(futures, None)
+            batch, waiting = waiting.result(), next(submitted, None)
             yield batch
 
 
@@ -185,8 +192,8 @@ def _measure_batch_norm(
             module.momentum = None
     with torch.no_grad():
         for step in range(batches):
-            batch = features.draw(videos, params["pretrain"]["batch"], seed, step, share).to(device)
-            views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
+            batch = features.draw(videos, params["pretrain"]["batch"], seed, step, 0, share).to(device)
+            views = make_views(batch, params["augment"], params["clip"]["crop"])
             model.encoders(views.clip, views.poses)
 
 

@@ -55,7 +55,7 @@ class Views(NamedTuple):
         )
 
 
-def make_views(batch: Batch, augment: dict[str, Any], crop: int, futures: int) -> Views:
+def make_views(batch: Batch, augment: dict[str, Any], crop: int) -> Views:
     """Augment a batch, or a process's share of it as the whole would be.
 
     Clip and future share crop, flip and colour, and the poses their flip; each I-frame has its own crop, flip
@@ -66,7 +66,6 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int, futures: int) -
         batch: Stored clips.
         augment: The `augment` parameters.
         crop: Output height and width.
-        futures: Of how many clips of the whole batch the future is wanted, from the first on.
     """
     area = (float(augment["area"][0]), float(augment["area"][1]))
     size, (first, every) = (batch.clip.shape[-2], batch.clip.shape[-1]), batch.share
@@ -78,10 +77,9 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int, futures: int) -
 
     crops, colours = draw(batch.total[0], augment["clip_gray"], slice(first, None, every))
     iframe_crops, iframe_colours = draw(batch.total[1], augment["iframe_gray"], batch.iframe_place)
-    wanted = batch.future[: len(range(first, futures, every))]
     return Views(
         clip=colours.apply(crops.apply(to_unit(batch.clip), crop)),
-        future=colours.apply(crops.apply(to_unit(wanted), crop)),
+        future=colours.apply(crops.apply(to_unit(batch.future), crop)),
         poses=hold_missing(flip_poses(normalise_poses(batch.poses, batch.poses), crops.flip)),
         future_poses=flip_poses(normalise_poses(batch.future_poses, batch.poses), crops.flip),
         iframes=iframe_colours.apply(iframe_crops.apply(to_unit(batch.iframes), crop)),

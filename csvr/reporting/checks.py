@@ -81,7 +81,8 @@ def missing(expected: Expectation, results: Results | None, refused: Collection[
                 yield Finding(
                     "error", "missing cell", f"{name} seed {seed}",
                     "no metrics file; run snakemake --cores 8 --keep-going; if it fails, its logs are "
-                    f"logs/*/{{pretrain,evaluate}}/{expected.variants[name].cell}/seed{seed}.log",
+                    f"logs/*/pretrain/{expected.variants[name].networks}/seed{seed}.log and "
+                    f"logs/*/evaluate/{expected.variants[name].cell}/seed{seed}.log",
                 )  # fmt: skip
 
 

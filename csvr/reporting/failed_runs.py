@@ -62,7 +62,7 @@ def cells_of(attempt: Attempt, expected: Expectation) -> list[tuple[str, int]]:
         (name, int(seed))
         for name, variant in expected.variants.items()
         if seed in expected.seeds
-        and variant.cell.split("/")[0] == attempt.config.get("variant")
+        and attempt.config.get("variant") in [place.split("/")[0] for place in (variant.cell, variant.networks)]
         and all(key in variant.params and variant.params[key] == value for key, value in config.items())
     ]
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from csvr.data.batches import Features
 from csvr.errors import UserError
-from csvr.evaluation.features import video_features
+from csvr.evaluation.frozen import Frozen
 from csvr.evaluation.pretext import centre_views
 from csvr.evaluation.retrieval import ranked
 from csvr.pretrain.model import CSVR
@@ -42,7 +42,7 @@ class Inputs(NamedTuple):
         features: Stored clips and poses.
         table: Index of the data set.
         groups: Names of groups, and the classes in each.
-        clips: Clips of a video that its features are means over.
+        frozen: Features of all videos; None for the mask.
         names: The features that pretraining trains (`csvr.evaluation.measure.readouts`).
     """
 
@@ -50,7 +50,7 @@ class Inputs(NamedTuple):
     features: Features
     table: pd.DataFrame
     groups: dict[str, list[str]]
-    clips: int
+    frozen: Frozen | None
     names: list[str]
 
 
@@ -100,11 +100,9 @@ def draw_retrieval(inputs: Inputs, *outputs: Path) -> None:
     """Queries from the first and last class of each group with their nearest training videos, by all features."""
     part = {split: inputs.table[inputs.table.split == split].reset_index(drop=True) for split in ("train", "test")}
     chosen = part["test"][part["test"].video.isin(examples(inputs.table, inputs.groups))].reset_index(drop=True)
-    values = {}
-    for split, rows in (("train", part["train"]), ("test", chosen)):
-        found = video_features(inputs.model.encoders, None, inputs.features, rows.video.tolist(), inputs.clips)
-        values[split] = np.concatenate([found[name].double().numpy() for name in inputs.names], 1)
-    order = ranked(values["train"], values["test"])[:, :NEIGHBOURS]
+    assert inputs.frozen is not None
+    known, asked = (inputs.frozen.of(inputs.names, rows.video.tolist()) for rows in (part["train"], chosen))
+    order = ranked(known, asked)[:, :NEIGHBOURS]
     figure, axes = plt.subplots(
         len(chosen), order.shape[1] + 1, figsize=(1.25 * (order.shape[1] + 1) + 0.4, 1.5 * len(chosen) + 0.5),
         squeeze=False, layout="constrained",
@@ -128,7 +126,7 @@ def draw_retrieval(inputs: Inputs, *outputs: Path) -> None:
 def draw_map(inputs: Inputs, *outputs: Path) -> None:
     """f_s, f_d and f_i of all test videos: colours are groups, markers classes; without groups colours are classes."""
     test = inputs.table[inputs.table.split == "test"]
-    found = video_features(inputs.model.encoders, None, inputs.features, test.video.tolist(), inputs.clips)
+    assert inputs.frozen is not None
     shown = inputs.names
     groups = inputs.groups or {name: [name] for name in sorted(test["class"].unique())}
     grouped = group_of(groups)
@@ -138,7 +136,7 @@ def draw_map(inputs: Inputs, *outputs: Path) -> None:
     figure, axes = plt.subplots(1, len(shown), figsize=(3.4 * len(shown), 4), squeeze=False, layout="constrained")
     handles: dict[str, Line2D] = {}
     for axis, name in zip(axes[0], shown, strict=True):
-        points = flat(found[name].double().numpy())
+        points = flat(inputs.frozen.of([name], test.video.tolist()))
         for label in dict.fromkeys(test["class"]):
             group = grouped.get(label)
             members = groups.get(group or "", [label])

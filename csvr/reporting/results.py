@@ -27,13 +27,15 @@ class Variant:
     """One row of the table: how it is called and the effective parameters its runs must have.
 
     Attributes:
-        cell: Where its results are, "<variant>/<loss weights>". Rows that differ in name only share it.
+        cell: Where its evaluation is, "<variant>/<loss weights>". Rows that differ in name only share it.
+        networks: Where its networks are, and what is measured of these alone, likewise.
     """
 
     title: str
     description: str
     params: dict[str, Any]
     cell: str
+    networks: str
 
     def protocols(self) -> list[str]:
         """The protocols that the variant's parameters ask for."""
@@ -110,7 +112,8 @@ class Expectation:
             UserError: No variant or no seed that the report expects.
         """
         cell, seed = "/".join(path.parts[-4:-2]), path.parent.name
-        found = [name for name, variant in self.variants.items() if variant.cell == cell]
+        evaluated = path.name.startswith("metrics")
+        found = [name for name, v in self.variants.items() if (v.cell if evaluated else v.networks) == cell]
         if not found or seed not in {f"seed{known}" for known in self.seeds}:
             raise UserError(f"{path}: {cell!r}, {seed!r} is not one that the report expects")
         return found, int(seed.removeprefix("seed"))

@@ -74,7 +74,9 @@ def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
         }
     if path.parent.name == "published":
         return {str(path): {"sha256": _sha256(path), "from": []}}
-    networks = path.with_name("networks.safetensors")
+    frozen = path.name.startswith("features")
+    found = _json(path) if path.suffix == ".json" else shards.header(path) if frozen else {}
+    networks = Path(found["networks"]["path"]) if "networks" in found else path.with_name("networks.safetensors")
     header = shards.header(networks)
 
     def used(*kinds: str) -> list[str]:
@@ -84,14 +86,12 @@ def _result(path: Path, stores: dict[str, dict[str, str]]) -> dict[str, Node]:
     if path.name == "history.csv":
         _same(path, "sha256", _sha256(path), header["history_sha256"], "pretrain")
         nodes[str(path)] = {"sha256": header["history_sha256"], "step": "pretrain", "from": [str(networks)]}
-    elif path.name.startswith("metrics"):
-        found = _json(path)
-        _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "evaluate")
-        about = found | {"code": found["code"]["evaluate"]}
+    elif frozen or path.name.startswith("metrics"):
+        _same(path, "networks.sha256", found["networks"]["sha256"], _sha256(networks), "evaluate")
+        about = found if frozen else found | {"code": found["code"]["evaluate"]}
         tested = _shards(path, {"data": found["target"]}, ("clips", "poses"), stores, "evaluate")
         nodes[str(path)] = _node(path, "evaluate", about, [str(networks), *tested])
     elif path.name == "generation.json":
-        found = _json(path)
         _same(path, "pretrain_run_id", found["pretrain_run_id"], header["run_id"], "generation_quality")
         judge = Path(found["judge"]["path"])
         _same(path, "judge.sha256", found["judge"]["sha256"], _sha256(judge), "generation_quality")

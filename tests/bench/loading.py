@@ -126,18 +126,19 @@ def embedded(bench: Bench) -> None:
         kept = {name: iter([found[name] for found in spent]).__next__ for name in ("draw", "step")}
         bench.compare(f"{WAIT}, embedded profile, {device}", kept, runs, warm=False)
     profile = training.embedded(bench, "cpu")
+    futures = profile.params["model"]["generation"]["clips"]
 
     def start() -> None:
         features = profile.opened()
         features.require(profile.videos)
-        features.draw(profile.videos, 24, 0, 0)
+        features.draw(profile.videos, 24, 0, 0, futures)
 
     bench.compare(f"{START}, {len(profile.videos)} videos: shards opened, checked, first batch drawn", {CSVR: start})
     features, memory = profile.opened(), []
     batches = max(1, len(profile.videos) // 24)
     for epoch in range(2 if bench.quick else 8):
         for step in range(batches):
-            features.draw(profile.videos, 24, 0, epoch * batches + step)
+            features.draw(profile.videos, 24, 0, epoch * batches + step, futures)
         memory.append(resident_mb())
     bench.value(
         GROWTH, memory[-1] - memory[1], "MB", note=f"peak of the process {peak_memory_mb(torch.device('cpu'))} MB"

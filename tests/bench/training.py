@@ -16,13 +16,13 @@ import yaml
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from csvr.checkpoints import Checkpoints
 from csvr.data import mannequin, shards
 from csvr.data.batches import ClipShape, Features
 from csvr.data.clips import read_video
 from csvr.data.iframes import read_iframes
 from csvr.generation.losses import gradient_penalty
 from csvr.pretrain import loop
-from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 from csvr.pretrain.views import make_views
@@ -200,8 +200,10 @@ def calls(profile: Profile, variant: str) -> tuple[CSVR, list[Call]]:
     features = profile.opened()
     torch.manual_seed(0)
     model = CSVR(params, pose_frames=len(features.keypoints(profile.videos[0], 0))).to(profile.device).train()
-    batch = features.draw(profile.videos, params["pretrain"]["batch"], 0, 0).to(torch.device(profile.device))
-    views = make_views(batch, params["augment"], params["clip"]["crop"], model.futures)
+    batch = features.draw(profile.videos, params["pretrain"]["batch"], 0, 0, model.futures).to(
+        torch.device(profile.device)
+    )
+    views = make_views(batch, params["augment"], params["clip"]["crop"])
     noise = {name: value.to(profile.device) for name, value in model.noise(batch.total[0]).items()}
     found: list[Call] = []
 

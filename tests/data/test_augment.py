@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from csvr.data import augment
 from csvr.data.batches import uniform_starts
@@ -62,6 +63,27 @@ def test_whole_area_crop_is_the_image_or_its_mirror() -> None:
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-5)
     assert flip.any() and not flip.all()
     torch.testing.assert_close(augment.centre_crop(image, 32), image, atol=1e-5, rtol=1e-5)
+
+
+def test_a_crop_is_an_affine_map_without_rotation() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(5, 3, 2, 20, 30)
+    crops = augment.random_crops(5, (20, 30), (0.2, 0.8))
+    zero = torch.zeros(5)
+    rows = torch.stack([crops.scale_x, zero, crops.x]), torch.stack([zero, crops.scale_y, crops.y])
+    grid = F.affine_grid(torch.stack(rows).permute(2, 0, 1), [5, 1, 12, 12], align_corners=False)
+    expected = F.grid_sample(images.flatten(1, 2), grid, padding_mode="border", align_corners=False)
+    torch.testing.assert_close(crops.apply(images, 12).flatten(1, 2), expected)
+
+
+def test_channels_are_permuted_as_often_as_asked() -> None:
+    torch.manual_seed(0)
+    mix = augment.random_colours(6000, 0.0, 0.6, 0.0, 0.0).mix
+    assert torch.equal(mix.sum(1), torch.ones(6000, 3)) and torch.equal(mix.sum(2), torch.ones(6000, 3))
+    orders, counts = mix.unique(dim=0, return_counts=True)
+    same = (orders == torch.eye(3)).all(-1).all(-1)
+    assert len(orders) == 6 and abs(counts[same].item() / 6000 - 0.5) < 0.03  # 0.4 are left, 0.6 / 6 permuted into it
+    assert ((counts[~same] / 6000 - 0.1).abs() < 0.02).all()
 
 
 def test_gray_is_gray_and_no_change_is_no_change() -> None:

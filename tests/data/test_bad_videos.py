@@ -215,6 +215,31 @@ def test_extraction_names_all_changed_videos_and_keeps_the_work(tmp_path: Path) 
     assert len(shards.Shards([tmp_path / "shard"])["run/test0"]) == FRAMES
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_video_that_changes_while_it_is_read(tmp_path: Path, replaced: bool) -> None:
+    """By another file in its place, or in place: neither is taken for the one that was indexed."""
+    path = write(tmp_path / "a.avi")
+    original, other = path.read_bytes(), path.read_bytes()[:-1] + b"x"
+    video = extraction.Video("a", path, sha256=index.inspect(path)["sha256"])
+    times = path.stat()
+
+    def extract(found: extraction.Video) -> tuple[dict[str, clips.Frames], None]:
+        index.unchanged(path, str(found.sha256))
+        if replaced:
+            path.unlink()
+        content(path, other)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        return {"a": clips.read_video(path, 32)}, None
+
+    with pytest.raises(UserError, match=r"a.avi: was changed while it was read; .* --forcerun index_videos"):
+        extraction.extract_videos("clips", [video], extract, tmp_path / "shard", "x", {})
+    assert not (tmp_path / "shard").exists()
+    content(path, original)
+    expected = clips.read_video(path, 32)
+    extraction.extract_videos("clips", [video], lambda v: ({"a": expected}, None), tmp_path / "shard", "x", {})
+    assert (shards.Shards([tmp_path / "shard"])["a"] == expected).all()
+
+
 def test_a_killed_process_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "inspect", os._exit)
     monkeypatch.setattr(index, "FEW", 0)

@@ -64,6 +64,21 @@ def test_what_a_killed_process_did_is_taken_over(tmp_path: Path, torn: int) -> N
     assert path.read_bytes() == made(tmp_path / "y/0.safetensors").read_bytes()
 
 
+def test_what_was_damaged_in_between_is_not_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "0.safetensors"
+    with GrowingShard(path, "a") as shard:
+        shard.add("v1", VIDEOS["v1"])
+    part = path.with_name(f"{path.name}.part")
+    data = bytearray(part.read_bytes())
+    data[7] ^= 1
+    part.write_bytes(data)
+    with GrowingShard(path, "a") as shard, pytest.raises(UserError, match=f"{part}: 'v1' is damaged .* delete it"):
+        shard.finish({})
+    assert not path.exists()
+    part.unlink()
+    assert made(path).exists()
+
+
 def test_what_was_begun_otherwise_is_thrown_away(tmp_path: Path) -> None:
     path = tmp_path / "0.safetensors"
     with GrowingShard(path, {"short_side": 64}) as shard:

@@ -43,6 +43,12 @@ def test_a_journal_saves_a_second_look(tmp_path: Path, monkeypatch: pytest.Monke
     draw(Path(table.path[5]), number=10)
     opened, third = looked(table, journal, monkeypatch)
     assert opened == [names[0], names[5]] and third.frames.tolist() == [40] + [36] * 5
+    # Another one of the same size that says that it is as old, as a clock set back or a copy with times may leave it.
+    before, data = os.stat(table.path[1]), bytearray(Path(table.path[1]).read_bytes())
+    data[-1] ^= 1
+    Path(table.path[1]).write_bytes(data)
+    os.utime(table.path[1], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert looked(table, journal, monkeypatch)[0] == [names[1]]
     with monkeypatch.context() as patch:
         patch.setattr(index, "code_hash", lambda name: "other code")
         assert looked(table, journal, monkeypatch)[0] == names

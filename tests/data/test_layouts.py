@@ -198,7 +198,10 @@ def test_a_short_video_is_played_over_and_over(tmp_path: Path) -> None:
     assert features.length("v") == 16  # a clip and its future
     assert features.images("v", 6)[0, :, 0, 0].tolist() == [1, 3, 0, 2]  # frames 6, 8, 10, 12
     assert features.keypoints("v", 6)[:, 0, 0].tolist() == [0, 1, 0, 1]  # of frames 1, 3, 0, 2: those at or before
-    assert features.iframes_near("v", 8)[:, 0, 0, 0].tolist() == [0, 3]  # played again as frames 10 and 15, 8 and 13
+    assert features.batch(["v"], [8], 1).iframes[:, 0, 0, 0].tolist() == [
+        0,
+        3,
+    ]  # played again as frames 10 and 15, 8 and 13
 
 
 def test_check_lists_everything_at_once(ucf101: tuple[Path, Path], tmp_path: Path) -> None:

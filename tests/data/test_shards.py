@@ -1,6 +1,9 @@
 """Shards: round trip, headers, partial reads, and what is said of damaged files."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,3 +40,61 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         shards.write(tmp_path / "a", {"v": np.zeros(3)}, {"bad": object()})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def flipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
+    """A shard of `v` (100 rows in 10 blocks) and `w`, in which one bit of the byte at this place is the other one."""
+    monkeypatch.setattr(shards, "BLOCK", 40)
+    path = tmp_path / "it's 0.safetensors"
+
+    def make(place: int) -> Path:
+        shards.write(path, {"v": np.arange(400, dtype=np.uint8).reshape(100, 2, 2), "w": np.ones(3)}, {"run_id": "1"})
+        data = bytearray(path.read_bytes())
+        data[place] ^= 4
+        path.write_bytes(data)
+        return path
+
+    return make
+
+
+def test_a_flipped_bit_is_noticed_where_it_is_read(flipped: Callable[[int], Path]) -> None:
+    path = flipped(-4 * 35)  # row 65, of the block of rows 60 to 70
+    store = shards.Shards([path])
+    assert store["w"].tolist() == [1, 1, 1]
+    assert store.rows("v", 0, 60).shape == (60, 2, 2) and store.rows("v", 73, 100)[0, 0, 0] == 73 * 4 % 256
+    for read in (lambda: store.rows("v", 61, 62), lambda: store.rows("v", 55, 75), lambda: store["v"]):
+        with pytest.raises(UserError) as error:
+            read()
+        assert str(error.value).startswith(f"{path}: 'v' is damaged")
+        assert str(error.value).endswith(f"rm '{path.parent}/it'\"'\"'s 0.safetensors' && snakemake --cores 8")
+
+
+def test_a_flipped_bit_anywhere_in_the_file_is_noticed(flipped: Callable[[int], Path]) -> None:
+    """In an array, in its name or shape, in what is said of it, or in the format's own numbers."""
+    for place in range(flipped(0).stat().st_size):
+        path = flipped(place)
+        with pytest.raises(UserError, match=re.escape(str(path))):
+            dict(shards.Shards([path]))
+
+
+def test_what_was_compared_is_read_as_it_is(flipped: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = flipped(0)
+    flipped_back = bytearray(path.read_bytes())
+    flipped_back[0] ^= 4
+    path.write_bytes(flipped_back)
+    store, compared = shards.Shards([path]), []
+    checksum = shards.checksum
+    monkeypatch.setattr(shards, "checksum", lambda *about: compared.append(len(about[0])) or checksum(*about))
+    whole = np.arange(400, dtype=np.uint8).reshape(100, 2, 2)
+    for start, stop in ((0, 0), (0, 1), (3, 9), (5, 35), (31, 100), (0, 100)):
+        np.testing.assert_array_equal(store.rows("v", start, stop), whole[start:stop])
+    assert compared == [10] * 10
+
+
+@pytest.mark.parametrize("array", [np.zeros((0, 3), np.float32), np.zeros((3, 0)), np.float32(2), np.zeros((2, 3, 50))])
+def test_arrays_of_odd_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, array: np.ndarray[Any, Any]) -> None:
+    """None or one item, and rows larger than a block."""
+    monkeypatch.setattr(shards, "BLOCK", 40)
+    shards.write(tmp_path / "a", {"v": array}, {})
+    np.testing.assert_array_equal(shards.Shards([tmp_path / "a"])["v"], np.atleast_1d(array))

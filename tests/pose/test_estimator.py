@@ -49,7 +49,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) ->
     result = estimator.train(PARAMS, tmp_path / "whole.pt", Run("7"))
     with pytest.raises(KeyboardInterrupt):  # while it reports on step 2, of which the state is already saved
         estimator.train(PARAMS, tmp_path / "killed.pt", Run("7", stop=2))
-    assert not (tmp_path / "killed.pt").exists() and (tmp_path / "killed.pt.state").exists()
+    assert not (tmp_path / "killed.pt").exists() and list((tmp_path / "killed.pt.checkpoints").glob("*/step000002"))
     estimator.train(PARAMS, tmp_path / "killed.pt", Run("8"))
     whole, resumed = weights(tmp_path / "whole.pt"), weights(tmp_path / "killed.pt")
     assert whole.keys() == resumed.keys()
@@ -59,6 +59,28 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path: Path) ->
     assert killed_runs == ["7", "8"] and result["runs"] == ["7"]
     assert result["steps"] == 4 and result["held_out"]["frames"] > 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed.pt", "whole.pt"]
+
+
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(tmp_path: Path) -> None:
+    def stopped(name: str) -> Path:
+        with pytest.raises(ZeroDivisionError):
+            estimator.train(PARAMS | {"save_every": 1, "steps": 60}, tmp_path / name, Quits("7"))
+        return tmp_path / f"{name}.checkpoints"
+
+    class Quits(Run):
+        def log_scalar(self, name: str, value: float, step: int) -> None:
+            if step == 3:
+                raise ZeroDivisionError
+
+    folder = stopped("x.pt")
+    newest = next(folder.glob("*/step000003/networks.safetensors"))
+    data = bytearray(newest.read_bytes())
+    data[-9] ^= 1
+    newest.write_bytes(data)
+    recipe = estimator.Recipe.of(PARAMS | {"save_every": 1, "steps": 60})
+    assert estimator.Trainer(recipe, folder).step == 2
+    # Those of other parameters are not gone on from.
+    assert estimator.Trainer(estimator.Recipe.of(PARAMS), folder).step == 0
 
 
 def test_predictor_takes_the_checkpoint_without_csvr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from csvr.checkpoints import Checkpoints
 from csvr.data.batches import ClipShape, Features
 from csvr.pretrain import loop
-from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 

@@ -32,10 +32,10 @@ def test_views_and_losses_are_on_the_device_of_the_networks(monkeypatch: pytest.
             images = torch.zeros(clips, 3, 4, 32, 36, dtype=torch.uint8)
             poses = torch.zeros(clips, 8, 17, 3)
             batch = Batch(
-                clip=images, future=images, poses=poses, future_poses=poses, iframes=images[:, :, 0],
+                clip=images, future=images[: model.futures], poses=poses, future_poses=poses, iframes=images[:, :, 0],
                 owner=torch.arange(clips), share=(0, 1), iframe_place=place, total=(clips, clips),
             )  # fmt: skip
-        views = make_views(batch, p["augment"], 28, model.futures)._replace(
+        views = make_views(batch, p["augment"], 28)._replace(
             noise={name: value.to(device) for name, value in noise.items()}
         )
         assert {value.device.type for value in views[:-1]} == {"cuda"}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from csvr.checkpoints import Checkpoints
 from csvr.data.batches import ClipShape, Features
 from csvr.errors import UserError
 from csvr.files import params_sha256
@@ -16,7 +17,6 @@ from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, interpolate_pe
 from csvr.pose.heatmaps import HeatmapEncoder
 from csvr.pose.networks import KINDS
 from csvr.pretrain import loop
-from csvr.pretrain.checkpoints import Checkpoints
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 
@@ -203,7 +203,7 @@ def test_a_branch_without_weight_is_not_built(features: Features, changes: dict[
 def test_the_loss_is_the_weighted_sum(features: Features) -> None:
     p = params(sigma_v=2.0, sigma_p=3.0, sigma_c=5.0)
     model = CSVR(p, 8)
-    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, model.futures), 0)
+    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0, model.futures), p["augment"], 28), 0)
     expected = 2 * terms["video"] + 3 * terms["pose"] + 5 * terms["context"]
     torch.testing.assert_close(terms["loss"], expected)
 
@@ -213,7 +213,7 @@ def test_the_loss_is_the_weighted_sum(features: Features) -> None:
 def test_each_loss_reaches_its_own_networks_only(features: Features, kind: str, gan: str) -> None:
     p = with_pose(kind, {"gan": gan})
     model = CSVR(p, 8)
-    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, model.futures), 0)
+    terms = model(loop.make_views(features.draw(VIDEOS, 3, 0, 0, model.futures), p["augment"], 28), 0)
     terms["loss"].backward(retain_graph=True)
     assert all(q.grad is None for q in model.discriminators())
     assert all(q.grad is not None for q in model.encoders.parameters())
@@ -228,7 +228,7 @@ def test_predictions_are_poses_whatever_the_kind(features: Features, kind: str) 
     p = with_pose(kind)
     torch.manual_seed(3)
     model = CSVR(p, 8)
-    views = loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, 0)
+    views = loop.make_views(features.draw(VIDEOS, 3, 0, 0, 0), p["augment"], 28)
     assert model.pose is not None
     torch.nn.init.normal_(model.pose.decoder.layers[-1].weight)
     predicted = model.pose.predict(model.encoders(views.clip, views.poses)["f_d"], views.poses)
@@ -249,7 +249,7 @@ def test_hidden_joints_change_no_loss(features: Features, kind: str) -> None:
         model = CSVR(p, 8)
         assert model.pose is not None
         torch.nn.init.normal_(model.pose.decoder.layers[-1].weight)
-        views = loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, 0)
+        views = loop.make_views(features.draw(VIDEOS, 3, 0, 0, 0), p["augment"], 28)
         hidden = views.future_poses[..., 2:] == 0
         assert hidden.any()
         views.future_poses[..., :2] += elsewhere * hidden
@@ -262,7 +262,7 @@ def test_critic_has_the_penalty(features: Features, kind: str) -> None:
     p = with_pose(kind, {"gan": "wgan_gp", "penalty": 7.0})
     torch.manual_seed(3)
     model = CSVR(p, 8).eval()  # no noise
-    views = loop.make_views(features.draw(VIDEOS, 3, 0, 0), p["augment"], 28, 0)
+    views = loop.make_views(features.draw(VIDEOS, 3, 0, 0, 0), p["augment"], 28)
     pose = model.pose
     assert pose is not None
     motion = model.encoders(views.clip, views.poses)["f_d"]
@@ -296,7 +296,7 @@ def test_zero_steps_change_statistics_but_no_weight(features: Features, tmp_path
 
 
 def test_batches_cover_every_video_once_an_epoch_and_hold_the_right_frames(features: Features) -> None:
-    seen = [features.draw(VIDEOS, 3, 7, step) for step in range(2)]
+    seen = [features.draw(VIDEOS, 3, 7, step, 3) for step in range(2)]
     starts = []
     for batch in seen:
         for n in range(3):
@@ -317,7 +317,7 @@ def test_batches_cover_every_video_once_an_epoch_and_hold_the_right_frames(featu
 
 def test_batches_drawn_ahead_are_the_same(features: Features) -> None:
     for steps in (range(2, 6), range(3, 3)):
-        drawn = [list(loop.batches(features, VIDEOS, 3, 7, steps, (0, 1), ahead)) for ahead in (False, True)]
+        drawn = [list(loop.batches(features, VIDEOS, 3, 7, steps, 2, (0, 1), ahead)) for ahead in (False, True)]
         assert len(drawn[0]) == len(drawn[1]) == len(steps)
         for one, other in zip(*drawn, strict=True):
             for name in ("clip", "future", "poses", "future_poses", "iframes", "owner"):

@@ -120,6 +120,7 @@ def expect() -> dict[str, Any]:
                 "description": f"About {name}.",
                 "params": params(name),
                 "cell": place(name),
+                "networks": place(name),
             }
             for name in ACCURACY
         },

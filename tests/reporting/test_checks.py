@@ -176,7 +176,7 @@ def measured(tmp_path, expect):
     def run(change: Callable[..., Any] = lambda *_: None) -> Measured:
         paths, about = [], {}
         for name in ("full", "no_pose"):
-            place = {"title": name, "description": "", "cell": f"{name}/w"}
+            place = {"title": name, "description": "", "cell": f"{name}/w", "networks": f"{name}/w"}
             about[name] = place | {"params": test_generation.params(name)}
             for seed in (0, 1, 2):
                 made = test_generation.cell(name, seed)
@@ -268,6 +268,16 @@ def test_failed_runs_of_a_cell(make, expect, measured, tmp_path) -> None:
     assert findings[2].detail == "evaluate in run 2: INTERRUPTED; the result is that of run 101"
     assert findings[3].detail == "generation_quality in run 7: FAILED; the result is that of run 200"
     assert found(paths, expect, runs=tmp_path / "none") == found(paths, expect)
+
+
+def test_a_failed_pretraining_is_one_of_all_that_share_its_networks(make, expect, tmp_path) -> None:
+    expect["variants"]["supervised_scratch"]["networks"] = place("random_init")
+    trained = {key: value for key, value in params("random_init").items() if key != "evaluate"}
+    run_record(tmp_path / "runs", 9, "pretrain", "FAILED", trained | {"variant": "random_init", "seed": 1}, "x\n")
+    findings = found(make(), expect, runs=tmp_path / "runs", commit="0123abcd")
+    assert [(f.what, f.where) for f in findings] == [
+        ("failed run", "random_init seed 1"), ("failed run", "supervised_scratch seed 1")
+    ]  # fmt: skip
 
 
 def test_the_command_writes_it(make, expect, call, tmp_path) -> None:

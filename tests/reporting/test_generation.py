@@ -57,7 +57,13 @@ def table(call: Callable[..., None], expect: dict[str, Any], tmp_path: Path) -> 
     def run(change: Callable[[str, int, dict[str, Any]], Any] = lambda *_: None, **wanted: Any) -> str:
         paths, about = [], {}
         for name in ("full", "no_pose"):
-            about[name] = {"title": f"title of {name}", "description": "", "params": params(name), "cell": f"{name}/w"}
+            about[name] = {
+                "title": f"title of {name}",
+                "description": "",
+                "params": params(name),
+                "cell": f"{name}/w",
+                "networks": f"{name}/w",
+            }
             for seed in (0, 1):
                 found = cell(name, seed)
                 if change(name, seed, found) is not False:
@@ -114,7 +120,7 @@ def test_network_of_the_user_has_a_column(table: Table) -> None:
     with pytest.raises(UserError, match=r"weights = 'i3d.pt', expected None.*--forcerun generation_quality"):
         table(edit)
     about = {
-        name: {"title": name, "description": "", "params": params(name), "cell": f"{name}/w"}
+        name: {"title": name, "description": "", "params": params(name), "cell": f"{name}/w", "networks": f"{name}/w"}
         for name in ("full", "no_pose")
     }
     for found in about.values():

@@ -97,7 +97,8 @@ def test_rows_of_a_sweep_are_named_by_their_weights(expect) -> None:
     points = {}
     for name, sigma_p in (("full", 1.0), ("sigma_p=0.5__sigma_c=3", 0.5)):
         params = expect["variants"]["full"]["params"] | {"sigma_p": sigma_p, "sigma_c": 3.0}
-        points[name] = {"title": name, "description": "", "params": params, "cell": f"full/sigma_p={sigma_p:g}"}
+        points[name] = {"title": name, "description": "", "params": params}
+        points[name] |= dict.fromkeys(("cell", "networks"), f"full/sigma_p={sigma_p:g}")
     sweep = Expectation.of(expect | {"variants": points, "order": list(points)})
     named = names_of([Expectation.of(expect), sweep])
     assert named["σ_p = 0.5, σ_c = 3"] == "sigma_p=0.5__sigma_c=3" and named["σ_p = 1, σ_c = 3"] == "full"
@@ -139,7 +140,7 @@ def in_browser(page: str, script: str, file: Path) -> str:
 def test_a_click_on_any_cell_shows_what_it_was_made_of(page, expect, tmp_path) -> None:
     """A point of the sweep its own runs, a difference those of full too, and a published row the file of it."""
     points = {
-        name: {"title": name, "description": "", "cell": f"full/sigma_p={p:g}"}
+        name: {"title": name, "description": "", **dict.fromkeys(("cell", "networks"), f"full/sigma_p={p:g}")}
         | {"params": expect["variants"]["full"]["params"] | {"sigma_p": p, "sigma_c": 3.0}}
         for name, p in (("full", 1.0), ("sigma_p=0.5__sigma_c=3", 0.5))
     }

@@ -14,8 +14,9 @@ def test_dry_run_plans_everything(tiny: Path, snakemake: Run) -> None:
     assert done.returncode == 0, done.stdout
     jobs = planned(done.stdout)
     assert jobs["extract_poses"] == jobs["extract_clips"] == jobs["extract_iframes"] == 2
-    # Three variants, two seeds; the one pair of loss weights that is not that of full; another integration layer.
-    assert jobs["pretrain"] == jobs["evaluate"] == 6 + 1 + 1
+    # Two seeds of four variants, two of which share networks; the one pair of loss weights that is not that of full;
+    # another integration layer.
+    assert jobs["pretrain"] == 6 + 1 + 1 and jobs["evaluate"] == 8 + 1 + 1
     assert "train_pose_estimator" not in jobs
     assert {"table_ablation", "figure_per_class", "table_pose_quality", "figure_dataset", "table_models"} <= set(jobs)
     assert {f"table_{name}" for name in EVALUATED} <= set(jobs) and "table_ssv2" not in jobs
@@ -27,7 +28,7 @@ def test_table_alone_is_the_documented_target(tiny: Path, snakemake: Run) -> Non
     jobs = planned(done.stdout)
     assert jobs["table_ablation"] == 1
     assert "score_poses" not in jobs
-    assert jobs["pretrain"] == 6
+    assert jobs["pretrain"] == 6 and jobs["evaluate"] == 8
     assert "Using workflow specific profile profiles/default" in done.stdout
 
 

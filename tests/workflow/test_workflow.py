@@ -58,6 +58,13 @@ def test_everything_is_made(finished: Path) -> None:
         ids |= set(pd.read_csv(finished / name, dtype=str)["run"])
     assert len(ids) == 3
     assert all((finished / "runs" / run / "run.json").exists() for run in ids)
+    # What differs in its evaluation alone has the same networks.
+    same = [
+        json.loads((finished / folder(1, name) / "metrics.json").read_text())
+        for name in ("random_init", "supervised_scratch")
+    ]
+    assert same[0]["pretrain_run_id"] == same[1]["pretrain_run_id"] and same[0]["run_id"] != same[1]["run_id"]
+    assert not (finished / folder(1, "supervised_scratch") / "networks.safetensors").exists()
 
 
 def test_reports_that_the_docs_list_are_made(finished: Path) -> None:
@@ -110,7 +117,7 @@ def test_provenance_leads_from_every_report_to_the_videos(finished: Path) -> Non
     for report in {name for name in nodes if name.startswith("reports/")} - models:
         assert index in reached(report)
     assert "params/published/linear.csv" in nodes["reports/table_linear_probe.tex"]["from"]
-    variants = ((1, "full"), (0, "no_pose"), (1, "random_init"))
+    variants = ((1, "full"), (0, "no_pose"), (1, "random_init"), (1, "supervised_scratch"))
     cells = {f"{folder(*variant, seed)}/metrics.json" for variant in variants for seed in (0, 1)}
     assert set(nodes["reports/table_ablation.md"]["from"]) == cells
     assert len(nodes[index]["videos"]) == 48
@@ -149,20 +156,21 @@ def test_trace_prints_the_chain_and_refuses_what_changed(finished: Path) -> None
     assert "reports/table_ablation.md: sha256 is" in done.stdout and "Traceback" not in done.stdout
 
 
-def test_provenance_refuses_features_that_results_were_not_made_of(finished: Path, tmp_path: Path) -> None:
+def test_provenance_refuses_features_that_results_were_not_made_of(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Poses of another run, put in the place of those that the encoders were pretrained on."""
+    monkeypatch.chdir(finished)
     poses = tmp_path / "poses"
-    arrays = Shards([finished / "features/mannequin/poses/0.safetensors"])
+    arrays = Shards([Path("features/mannequin/poses/0.safetensors")])
     write(poses / "0.safetensors", dict(arrays), next(iter(arrays.headers.values())) | {"run_id": "999"})
-    features = [
-        finished / f"features/mannequin/{kind}/{k}.safetensors" for kind in ("clips", "iframes") for k in (0, 1)
-    ]
-    results = str(finished / folder() / "metrics.json")
+    features = [Path(f"features/mannequin/{kind}/{k}.safetensors") for kind in ("clips", "iframes") for k in (0, 1)]
+    results = f"{folder()}/metrics.json"
     with pytest.raises(UserError, match="full/.*/seed0/networks.*pretrained on poses of run .*--forcerun pretrain"):
         collect(
-            {str(finished / "reports/table_ablation.md"): [results]},
+            {"reports/table_ablation.md": [results]},
             [*features, poses / "0.safetensors"],
-            [finished / "features/mannequin/index.csv"],
+            [Path("features/mannequin/index.csv")],
         )
 
 
@@ -298,7 +306,7 @@ def test_snakemakes_report(finished: Path, snakemake: Run, tmp_path: Path) -> No
         "reports/table_ablation.html", "reports/figures/table_ablation.png", "reports/figures/per_class.png"
     }  # fmt: skip
     assert names["Poses"] == {"reports/table_pose_quality.html"} and len(names) == 13
-    assert "variants:\nfull, no_pose, random_init; seeds: 0, 1." in embedded(page, "workflow-desc")
+    assert "variants:\nfull, no_pose, random_init, supervised_scratch; seeds: 0, 1." in embedded(page, "workflow-desc")
     if shutil.which("chromium"):
         assert opened(tmp_path / "report/report.html") == {name: len(paths) for name, paths in names.items()}
 

@@ -7,9 +7,10 @@ rule evaluate:
         clips=all_shards("clips"),
         poses=all_shards("poses"),
         pretrained_index=PRETRAINED_INDEX,
-        networks="results/{dataset}/{variant}/{weights}/seed{seed}/networks.safetensors",
+        networks=networks_of,
     output:
-        f"results/{{dataset}}/{{variant}}/{{weights}}/seed{{seed}}/{METRICS}",
+        metrics=f"results/{{dataset}}/{{variant}}/{{weights}}/seed{{seed}}/{METRICS}",
+        frozen=f"results/{{dataset}}/{{variant}}/{{weights}}/seed{{seed}}/{FROZEN}",
     log:
         "logs/{dataset}/evaluate/{variant}/{weights}/seed{seed}.log",
     benchmark:
@@ -31,7 +32,8 @@ rule evaluate:
         """
         python -m csvr.launch --gpus {resources.gpu} evaluate --index {input.index:q} --clips {input.clips:q} --poses {input.poses:q} \
             --networks {input.networks:q} --pretrained-index {input.pretrained_index:q} --params {params.p:q} \
-            --output {output:q} --runs "$RUNS" --threads 1 >{log:q} 2>&1
+            --variant {wildcards.variant:q} --output {output.metrics:q} --frozen {output.frozen:q} \
+            --runs "$RUNS" --threads 1 >{log:q} 2>&1
         """
 
 

@@ -149,6 +149,7 @@ for name, drawn in FEATURE_FIGURES.items():
             f"figure_{name}"
         input:
             networks=cells("networks.safetensors", ["full"], config["seeds"][:1]),
+            frozen=cells(FROZEN, ["full"], config["seeds"][:1]) if name != "mask" else [],
             clips=all_shards("clips"),
             poses=all_shards("poses"),
             index=INDEX,
@@ -175,12 +176,13 @@ for name, drawn in FEATURE_FIGURES.items():
         params:
             code=code_hash("feature_figures"),
             command=drawn.command,
+            frozen=lambda wildcards, input: f"--frozen {shlex.quote(str(input.frozen))}" if input.frozen else "",
             p=text(effective("full")),
         message:
             f"Drawing {drawn.what}"
         shell:
             """
-            python -m {params.command} --networks {input.networks:q} --index {input.index:q} \
+            python -m {params.command} --networks {input.networks:q} {params.frozen} --index {input.index:q} \
                 --pretrained-index {input.pretrained_index:q} --clips {input.clips:q} --poses {input.poses:q} \
                 --params {params.p:q} --expect {input.expected:q} --output {output:q} --threads 1 >{log:q} 2>&1
             """

@@ -175,8 +175,10 @@ def made():
         forms = cells(METRICS, INTEGRATION, config["integration"]["seeds"])
         reports |= {path: forms for path in formats("table_integration")}
     for name in FIGURES:
-        networks = cells("networks.safetensors", ["full"], config["seeds"][:1])
-        reports |= {path: metrics if name == "confusion" else networks for path in drawings(name)}
+        # The mask is not one of the features.
+        file = "networks.safetensors" if name == "mask" else FROZEN
+        sources = metrics if name == "confusion" else cells(file, ["full"], config["seeds"][:1])
+        reports |= {path: sources for path in drawings(name)}
     reports |= {path: all_shards("poses") for path in EXAMPLES}
     reports |= {path: checked() + cells("generation.json", GENERATING) for path in formats("checks")}
     if GENERATING:
@@ -199,7 +201,8 @@ def expectation(
         measured_on: The data set.
     """
     names = {
-        name: about | {"cell": CELLS[name], "params": made_with(effective(name))} for name, about in variants.items()
+        name: about | {"cell": CELLS[name], "networks": PRETRAINED[name], "params": made_with(effective(name))}
+        for name, about in variants.items()
     }
     return text(
         {
@@ -267,7 +270,7 @@ def check_records():
     made += [
         path for found in DATASETS.values() for kind in ("reencoded", *FEATURES) for path in all_shards(kind, found)
     ]
-    for file in (METRICS, "networks.safetensors"):
+    for file in (METRICS, FROZEN, "networks.safetensors"):
         made += cells(file) + cells(file, GRID, config["sweep"]["seeds"])
         made += cells(file, INTEGRATION, config["integration"]["seeds"])
     made += cells("generation.json", GENERATING)

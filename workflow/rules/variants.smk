@@ -30,25 +30,31 @@ def effective(name):
     return applied(config, ABLATIONS[name]["set"] if name in ABLATIONS else GRID[name])
 
 
-def cell(name):
-    """Where results of a variant or a point are: the variant, and the loss weights.
+def first(params, keys):
+    """The first variant that differs from these parameters, as far as `keys` go, in loss weights alone."""
+
+    def rest(params):
+        return text({key: params[key] for key in keys if key not in WEIGHTS})
+
+    return next(other for other in [*config["ablations"], MAIN] if rest(effective(other)) == rest(params))
+
+
+def cell(name, keys=VARIED):
+    """Where results of a variant or a point are that depend on the parameters `keys`: a variant, and the loss weights.
 
     What differs in loss weights alone has one folder, that of the first such variant; so that what was computed under
     one name, in the table, the sweep or an experiment, is not computed again under another.
     """
-
-    def rest(params):
-        return text({key: value for key, value in params.items() if key not in WEIGHTS})
-
     params = effective(name)
-    first = next(other for other in [*config["ablations"], MAIN] if rest(effective(other)) == rest(params))
-    return f"{first}/{pairs({key: params[key] for key in WEIGHTS})}"
+    return f"{first(params, keys)}/{pairs({key: params[key] for key in WEIGHTS})}"
 
 
 GRID = grid()
 # Alternatives of the integration layer, and the layer that they are compared with.
 INTEGRATION = ["full", *config["integration"]["variants"]] if config["integration"]["variants"] else []
 CELLS = {name: cell(name) for name in [*VARIANTS, *GRID, *INTEGRATION]}
+# Variants that differ in their evaluation share networks, and what is measured of these alone.
+PRETRAINED = {name: cell(name, PRETRAIN) for name in CELLS}
 
 # A control without a training step has no curve, and no generators to measure.
 TRAINED = [name for name in VARIANTS if effective(name)["pretrain"]["steps"]]
@@ -56,13 +62,21 @@ GENERATING = [name for name in TRAINED if effective(name)["sigma_v"]] if config[
 
 
 # Results of an evaluation elsewhere have a name of their own.
-METRICS = "metrics.json" if TARGET is DATASET else f"metrics_{TARGET['name']}.json"
+ENDING = "" if TARGET is DATASET else f"_{TARGET['name']}"
+METRICS, FROZEN = f"metrics{ENDING}.json", f"features{ENDING}.safetensors"
 
 
 def cells(file, names=VARIANTS, seeds=config["seeds"]):
     """`file` of every variant and seed, or of points of the sweep; once if two are one cell."""
-    paths = [f"results/{DATASET['name']}/{CELLS[name]}/seed{seed}/{file}" for name in names for seed in seeds]
+    places = CELLS if file in (METRICS, FROZEN) else PRETRAINED
+    paths = [f"results/{DATASET['name']}/{places[name]}/seed{seed}/{file}" for name in names for seed in seeds]
     return list(dict.fromkeys(paths))
+
+
+def networks_of(wildcards):
+    """The networks that a cell is evaluated with."""
+    variant = first(effective(wildcards.variant), PRETRAIN)
+    return f"results/{wildcards.dataset}/{variant}/{wildcards.weights}/seed{wildcards.seed}/networks.safetensors"
 
 
 def cell_params(wildcards, keys):

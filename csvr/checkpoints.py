@@ -3,10 +3,12 @@
 <folder>/<hash>/step000100/networks.safetensors   all networks
                            average.safetensors    their moving average, if there is one
                            state.pt               the rest: plain types and tensors (read with `weights_only`)
+                           sha256.json            of each of these files
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -18,8 +20,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from csvr.errors import UserError
+from csvr.files import sha256
+
 log = logging.getLogger(__name__)
-NETWORKS, AVERAGE, STATE = "networks", "average", "state.pt"
+NETWORKS, AVERAGE, STATE, SUMS = "networks", "average", "state.pt", "sha256.json"
 Tensors = Mapping[str, Mapping[str, Tensor]]
 """State dicts by name."""
 
@@ -58,6 +63,7 @@ class Checkpoints:
                     {key: v.detach().cpu().contiguous() for key, v in values.items()}, part / f"{name}.safetensors"
                 )
             torch.save({**state, "values": self._values}, part / STATE)
+            (part / SUMS).write_text(json.dumps({file.name: sha256(file) for file in sorted(part.iterdir())}))
             os.replace(part, final)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -76,15 +82,27 @@ class Checkpoints:
             try:
                 self.read(step)
             except Exception as error:  # a damaged file raises any of many types
-                log.warning("checkpoint %s can't be read (%s): going back to the one before", self._path(step), error)
+                before = max((other for other in self.steps() if other < step), default=None)
+                log.warning(
+                    "checkpoint %s can't be read (%s): %s", self._path(step), error,
+                    "there is no other, beginning anew" if before is None else f"going back to that of step {before}",
+                )  # fmt: skip
                 shutil.rmtree(self._path(step))
             else:
                 return step
         return None
 
     def read(self, step: int) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
-        """Tensors and state of a checkpoint."""
+        """Tensors and state of a checkpoint.
+
+        Raises:
+            UserError: A file is not the one that was written.
+            Exception: Of many types, for files that are no checkpoint.
+        """
         path = self._path(step)
+        for name, expected in json.loads((path / SUMS).read_text()).items():
+            if sha256(path / name) != expected:
+                raise UserError(f"{name} is damaged: its SHA-256 is another")
         state = dict(torch.load(path / STATE, weights_only=True))
         self._values = dict(state["values"])
         return {file.stem: load_file(file) for file in sorted(path.glob("*.safetensors"))}, state
@@ -93,11 +111,12 @@ class Checkpoints:
         """Those that are there, in ascending order."""
         return sorted(int(path.name.removeprefix("step")) for path in self._own.glob("step*"))
 
-    def finish(self, best: Path) -> None:
+    def finish(self, best: Path | None = None) -> None:
         """Remove all checkpoints in the folder; if the best one is wanted, its networks become the file `best`."""
-        best.unlink(missing_ok=True)
+        if best is not None:
+            best.unlink(missing_ok=True)
         step = self._best()
-        if self.best and step is not None:
+        if self.best and best is not None and step is not None:
             os.replace(self._path(step) / f"{NETWORKS}.safetensors", best)
         shutil.rmtree(self.folder, ignore_errors=True)
 
