@@ -7,6 +7,7 @@ One line for each thing that is wrong: key, value, what is allowed, the closest 
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 import sys
@@ -56,10 +57,15 @@ def dotted(params: dict[str, Any], prefix: str = "") -> list[str]:
     return names
 
 
+@functools.cache
+def _validator() -> Any:
+    # Read once, and by libyaml: each ablation is validated too, whenever the workflow starts.
+    return Validator(yaml.load(SCHEMA.read_text(), Loader=yaml.CSafeLoader))
+
+
 def _schema_lines(params: dict[str, Any]) -> list[str]:
-    schema = yaml.safe_load(SCHEMA.read_text())
     lines = []
-    errors = Validator(schema).iter_errors(params)
+    errors = _validator().iter_errors(params)
     for error in sorted(errors, key=lambda e: list(map(str, e.absolute_path))):
         path = [str(part) for part in error.absolute_path]
         if error.validator == "additionalProperties" and error.schema["additionalProperties"] is False:
