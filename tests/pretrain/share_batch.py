@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
 from safetensors.torch import save_file
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
@@ -16,11 +17,9 @@ from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 
 
-def main(inputs: Path, output: Path, dies: str = "") -> None:
-    torch.set_num_threads(1)
+def main(inputs: Path, output: Path, fabric: Fabric, dies: str) -> None:
     params, videos = (json.loads((inputs / f"{name}.json").read_text()) for name in ("params", "videos"))
     features = Features(*([inputs / kind] for kind in ("clips", "poses", "iframes")), ClipShape(**params["clip"]))
-    fabric = start("cpu", "32-true")
     torch.manual_seed(5 if fabric.is_global_zero else 6)  # the first process's weights and numbers count
     model = CSVR(params, pose_frames=8)
     checkpoints = Checkpoints(output / "checkpoints", "x")
@@ -42,4 +41,8 @@ def main(inputs: Path, output: Path, dies: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:3]), *sys.argv[3:])
+    torch.set_num_threads(1)
+    processes = start("cpu", "32-true")
+    # The rank that is to fail, then folders to train from and to write to: several, since a process starts for seconds.
+    for source, target in zip(sys.argv[2::2], sys.argv[3::2], strict=True):
+        main(Path(source), Path(target), processes, sys.argv[1])

@@ -16,12 +16,15 @@ from .small import VIDEOS, with_pose, write_features
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
-@pytest.fixture(params=["coordinates", "heatmaps"])
-def inputs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    folder = tmp_path / "inputs"
+KINDS = ("coordinates", "heatmaps")
+Trained = tuple[dict[str, torch.Tensor], Any, dict[str, torch.Tensor]]
+
+
+def inputs(folder: Path, kind: str) -> Path:
+    """Features and parameters, with that kind of pose networks."""
     folder.mkdir()
     write_features(folder)
-    p = with_pose(request.param, {"gan": "wgan_gp" if request.param == "heatmaps" else "nonsaturating"})
+    p = with_pose(kind, {"gan": "wgan_gp" if kind == "heatmaps" else "nonsaturating"})
     p["pretrain"] |= {"batch": 8, "steps": 3}
     p["model"]["generation"]["clips"] = 4
     p["model"]["generation"]["generator"]["noise_channels"] = 2
@@ -30,25 +33,42 @@ def inputs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return folder
 
 
-def start(inputs: Path, output: Path, processes: int, dies: str = "") -> subprocess.CompletedProcess[str]:
-    """Train; `dies` is the rank of a process that is to fail."""
-    output.mkdir()
+def start(processes: int, folders: dict[Path, Path], dies: str = "none") -> subprocess.CompletedProcess[str]:
+    """Train.
+
+    Args:
+        processes: How many share each batch.
+        folders: Where to read, and where to write; one after the other.
+        dies: The rank of a process that is to fail.
+    """
+    for output in folders.values():
+        output.mkdir()
     command = [sys.executable, *(["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] * (processes > 1))]
-    command += [str(Path(__file__).with_name("share_batch.py")), str(inputs), str(output), dies]
+    command += [str(Path(__file__).with_name("share_batch.py")), dies]
+    command += [str(path) for pair in folders.items() for path in pair]
     return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
 
 
-def train(inputs: Path, output: Path, processes: int) -> tuple[dict[str, torch.Tensor], Any, dict[str, torch.Tensor]]:
-    """Gradients of the first step, history and trained networks."""
-    done = start(inputs, output, processes)
-    assert done.returncode == 0, done.stderr[-3000:]
-    history = json.loads((output / "history.json").read_text())
-    return load_file(output / "gradients.safetensors"), history, load_file(output / "networks.safetensors")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Trained]:
+    """By kind and number of processes: gradients of the first step, history and trained networks."""
+    folder, found = tmp_path_factory.mktemp("trained"), {}
+    sources = {kind: inputs(folder / kind, kind) for kind in KINDS}
+    for processes in (1, 4):
+        targets = {kind: folder / f"{kind}-{processes}" for kind in KINDS}
+        done = start(processes, {sources[kind]: targets[kind] for kind in KINDS})
+        assert done.returncode == 0, done.stderr[-3000:]
+        for kind, output in targets.items():
+            history = json.loads((output / "history.json").read_text())
+            weights = [load_file(output / f"{name}.safetensors") for name in ("gradients", "networks")]
+            found[kind, processes] = weights[0], history, weights[1]
+    return found
 
 
-def test_four_processes_compute_what_one_does(inputs: Path, tmp_path: Path) -> None:
-    gradients, history, networks = train(inputs, tmp_path / "one", 1)
-    shared_gradients, shared_history, shared_networks = train(inputs, tmp_path / "four", 4)
+@pytest.mark.parametrize("kind", KINDS)
+def test_four_processes_compute_what_one_does(trained: dict[tuple[str, int], Trained], kind: str) -> None:
+    gradients, history, networks = trained[kind, 1]
+    shared_gradients, shared_history, shared_networks = trained[kind, 4]
     assert gradients.keys() == shared_gradients.keys()
     for name, value in gradients.items():
         # Relative to the network's gradient: some biases before a batch norm have none but for rounding.
@@ -63,8 +83,7 @@ def test_four_processes_compute_what_one_does(inputs: Path, tmp_path: Path) -> N
             torch.testing.assert_close(shared_networks[name], networks[name], atol=2e-3, rtol=2e-2)
 
 
-@pytest.mark.parametrize("inputs", ["coordinates"], indirect=True)
-def test_a_process_that_dies_ends_the_job_with_its_error(inputs: Path, tmp_path: Path) -> None:
-    done = start(inputs, tmp_path / "two", 2, dies="1")
+def test_a_process_that_dies_ends_the_job_with_its_error(tmp_path: Path) -> None:
+    done = start(2, {inputs(tmp_path / "inputs", "coordinates"): tmp_path / "two"}, dies="1")
     assert done.returncode != 0 and "RuntimeError: planted error" in done.stderr
     assert not (tmp_path / "two/networks.safetensors").exists()
