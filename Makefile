@@ -23,11 +23,19 @@ $(STAMP): requirements.txt requirements-openpifpaf.txt
 		--no-deps --no-build-isolation --no-cache-dir --require-hashes -r requirements-openpifpaf.txt
 	touch $@
 
-reproduce: env  ## everything from raw videos to the ablation table
+# What comes is said before the environment is installed, which is a prerequisite of the other targets.
+reproduce:  ## everything from raw videos to the ablation table
 	@echo "Making $(TABLE): data set, features, pretraining and evaluation of every variant and seed."
-	@echo "About 30 minutes on two cores; what is there already is not made again. Logs: logs/, runs: python -m csvr.runs"
+	@test -e $(STAMP) || echo "First, once: pinned packages into $(VENV), about 4 minutes."
+	@echo "About 30 minutes on two cores; what is there already is not made again. Snakemake lists the jobs as it starts."
+	@echo "Stop it by Ctrl-C: the same command goes on. Meanwhile: logs/, and python -m csvr.runs lists what has run."
+	@$(MAKE) --no-print-directory env
 	$(RUN) snakemake --cores $(CORES) $(TABLE)
-	@echo "Read $(TABLE) (as a figure: reports/figures/table_ablation.png). All reports: snakemake --cores $(CORES)"
+	@echo "Read:"
+	@echo "  $(TABLE)    the table; at its end, the runs behind each number"
+	@echo "  reports/figures/table_ablation.png    the same as a figure"
+	@echo "  docs/tutorial.md    how to read it, and what to try next"
+	@echo "All other reports: snakemake --cores $(CORES), then reports/index.html"
 
 # Side by side: the tests of the workflow and of experiments wait most of the time.
 test: env  ## the checks and the test suite
