@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 from threadpoolctl import threadpool_limits
 
 from csvr.errors import UserError
+from csvr.progress import Handler
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -226,20 +227,23 @@ def run(main: Callable[[], None]) -> None:
 
     A UserError is its message alone, and so is a full disk; anything else that goes wrong leaves its traceback.
     """
-    # Plain, timestamped progress lines: readable in a terminal and in a rule's log.
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    handler = Handler(sys.stderr)
+    logging.basicConfig(handlers=[handler], level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+    def end(message: object, code: Exit) -> NoReturn:
+        handler.end()
+        print(f"csvr: {message}", file=sys.stderr)
+        sys.exit(code)
+
     try:
         main()
     except UserError as error:
-        print(f"csvr: {error}", file=sys.stderr)
-        sys.exit(Exit.MEND)
+        end(error, Exit.MEND)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"csvr: {where}{error.strerror}; make room and run the same again: what is done is kept", file=sys.stderr)
-        sys.exit(Exit.MEND)
+        end(f"{where}{error.strerror}; make room and run the same again: what is done is kept", Exit.MEND)
     except KeyboardInterrupt as error:
         # A signal other than Ctrl-C's is named by who caught it (csvr.tracking.record).
-        print("csvr: interrupted", file=sys.stderr)
-        sys.exit(Exit.TERMINATED if error.args else Exit.INTERRUPTED)
+        end("interrupted", Exit.TERMINATED if error.args else Exit.INTERRUPTED)

@@ -16,13 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sacred.run import Run
 
+from csvr import progress
 from csvr.data import index, reencoding
 from csvr.data.growing import GrowingShard
 from csvr.errors import UserError
 from csvr.tracking.record import record
 
 log = logging.getLogger(__name__)
-REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ Extract = Callable[[Video], tuple[Mapping[str, NDArray[Any]], Any]]
 
 
 class Progress:
-    """Says every `REPORT_SECONDS` how far the work is, and when it will be done.
+    """Says now and then how far the work is, and when it will be done.
 
     Args:
         name: What is done.
@@ -71,12 +71,13 @@ class Progress:
         self._done += 1
         self._here += video.frames
         now = time.monotonic()
-        if now - self._said > REPORT_SECONDS or self._done == self._count:
+        if now - self._said > progress.pause() or self._done == self._count:
             spent = max(now - self._began, 1e-6)
             rate = self._here / spent
             log.info(
                 "%s: %d of %d videos, %.0f frames/s, %.1f min left",
                 self._name, self._done, self._count, rate, (self._left - self._here) / max(rate, 1e-6) / 60,
+                extra=progress.share(self._done, self._count),
             )  # fmt: skip
             self._said = now
 
@@ -104,7 +105,7 @@ def extract_videos(
     """
     bad: list[str] = []
     with GrowingShard(output, [identity, [video.name for video in videos]]) as shard:
-        progress = Progress(name, videos, shard.notes)
+        far = Progress(name, videos, shard.notes)
         for video in videos:
             if video.name in shard.notes:
                 continue
@@ -112,7 +113,7 @@ def extract_videos(
                 shard.add(video.name, *_steady(video, extract))
             except UserError as error:
                 bad.append(str(error))
-            progress.advance(video)
+            far.advance(video)
         if bad:
             raise UserError(f"{len(bad)} of {len(videos)} videos can't be used:\n  " + "\n  ".join(bad))
         shard.finish({**header, **summary(shard.notes), "videos": [video.name for video in videos]})

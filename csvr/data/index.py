@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
+from csvr import progress
 from csvr.data import layouts, video
 from csvr.data.journal import Journal
 from csvr.errors import UserError
@@ -25,7 +26,6 @@ from csvr.tracking.sources import code_hash
 log = logging.getLogger(__name__)
 COLUMNS: Final = (*layouts.LISTED, "frames", "key_frames", "width", "height", "fps", "sha256", "problem")
 Action = Literal["error", "skip", "loop"]
-REPORT_SECONDS = 10.0
 FEW: Final = 100
 """Videos that one process looks into."""
 REMEDY: Final = "make the index again: snakemake --cores 8 --forcerun index_videos"
@@ -123,10 +123,11 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
         about = states[k]
         if notes and about is not None and video.printable(about) == about:
             notes.append([about, row])
-        if time.monotonic() - said > REPORT_SECONDS or done == len(todo):
+        if time.monotonic() - said > progress.pause() or done == len(todo):
             said = time.monotonic()
             left = (len(todo) - done) * (said - began) / done / 60
-            log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left)
+            extra = progress.share(len(rows), len(states))
+            log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left, extra=extra)
     ordered = pd.DataFrame([rows[k] for k in range(len(states))])
     found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[[*COLUMNS, *_further(table)]]
     for column in ("video", "path"):

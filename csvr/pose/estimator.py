@@ -31,6 +31,7 @@ from csvr.pose.detector import Detector, to_batch
 from csvr.pose.encoding import Heads, encode
 from csvr.pose.estimator_data import Sample, augment, render
 from csvr.pose.skeleton import KEYPOINTS
+from csvr.progress import share
 from csvr.tracking.sources import code_hash
 
 log = logging.getLogger(__name__)
@@ -289,7 +290,7 @@ def train(params: dict[str, Any], output: Path, run: Any) -> dict[str, Any]:
             log.info(
                 "step %d/%d  loss %.1f  lr %.1e  %.3f s/step  ETA %.1f min",
                 trainer.step, recipe.steps, losses["total"], rate(trainer.step, recipe), pace,
-                (recipe.steps - trainer.step) * pace / 60,
+                (recipe.steps - trainer.step) * pace / 60, extra=share(trainer.step, recipe.steps),
             )  # fmt: skip
         if trainer.step % recipe.save_every == 0 or trainer.step == recipe.steps:
             trainer.save()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from csvr import cli
 from csvr.files import params_sha256, write_text
+from csvr.progress import share
 from csvr.tracking.sources import code_hash
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def main() -> None:
                 if run is not None:
                     run.log_scalar(name, value, step)
             shown = "  ".join(f"{n} {v:.3g}" for n, v in row.items() if n in ("loss", "context", "pose", "video"))
-            log.info("%s seed %d  step %d/%d  %s", args.variant, args.seed, step, settings["steps"], shown)
+            done = share(step, settings["steps"])
+            log.info("%s seed %d  step %d/%d  %s", args.variant, args.seed, step, settings["steps"], shown, extra=done)
 
         kept, history = train(fabric, model, features, videos, args.params, args.seed, checkpoints, report)
         seconds = time.monotonic() - began

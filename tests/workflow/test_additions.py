@@ -59,6 +59,10 @@ def test_an_ablation(folder: Path) -> None:
     assert (line, place, variants, make) == ("- ablation@ablations.slow: slow", "_self_", "variants", "make params")
     insert(folder / config, "slow", line)
     _, before = plan(folder, "reports/table_ablation.md")
+    # Those that the README lists, in its block of that command.
+    block = README.split("$ snakemake --cores 8 reports/table_ablation.md\n")[1].split("…")[0]
+    assert before == {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", block, re.MULTILINE)}
+    assert f"{before['total']} of {before['total']} steps (100%) done" in README
     make_params(folder)
     shown, jobs = plan(folder, "reports/table_ablation.md")
     seeds = len(yaml.safe_load((folder / "params.yaml").read_text())["seeds"])
