@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from csvr.errors import UserError
-from csvr.files import sha256
+from csvr.files import part_of, sha256
 
 log = logging.getLogger(__name__)
 NETWORKS, AVERAGE, STATE, SUMS = "networks", "average", "state.pt", "sha256.json"
@@ -54,7 +54,7 @@ class Checkpoints:
             state: What else a continued run needs.
         """
         final = self._path(step)
-        part = self._own / f".{final.name}.{os.getpid()}.part"
+        part = part_of(final)
         part.mkdir(parents=True)
         self._values[step] = value
         try:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
+
+
+def part_of(path: Path) -> Path:
+    """Where a process writes what is to be `path`, beside it: a name that no other has, on no machine."""
+    return path.with_name(f".{path.stem}.{platform.node()}.{os.getpid()}.part{path.suffix}")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` atomically, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         part.write_text(text)
         os.replace(part, path)

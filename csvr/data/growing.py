@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from csvr.data import shards
 from csvr.data.journal import Journal
 from csvr.errors import UserError
-from csvr.files import params_sha256
+from csvr.files import params_sha256, part_of
 
 DTYPES: Final = {"|u1": "U8", "<i4": "I32", "<i8": "I64", "<f4": "F32", "<f8": "F64"}
 """NumPy's names of the types that shards hold, and those of safetensors."""
@@ -109,7 +109,7 @@ class GrowingShard:
         text = json.dumps(table, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
         self._data.flush()
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        part = part_of(self.path)
         try:
             with part.open("wb") as file:
                 file.write(len(text).to_bytes(8, "little") + text)

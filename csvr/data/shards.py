@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from csvr.errors import UserError
+from csvr.files import part_of
 
 BLOCK: Final = 1 << 20
 """Bytes that share a checksum: as many rows as fit, at least one."""
@@ -33,7 +34,7 @@ Sums = tuple[int, str]
 def write(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
     """Write `arrays` and a JSON-able `header` to `path`, atomically: `path` is either whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
         save_file(contiguous, part, metadata=metadata(header, {name: checksums(v) for name, v in contiguous.items()}))
@@ -71,19 +72,24 @@ def header(path: Path) -> dict[str, Any]:
     Raises:
         UserError: `path` is missing or no shard of ours.
     """
-    return dict(_about(path)["header"])
+    file, about = _opened(path)
+    with file:
+        return dict(about["header"])
 
 
-def _about(path: Path) -> dict[str, Any]:
-    """Header and checksums, as `metadata` takes them."""
+def _opened(path: Path) -> tuple[Any, dict[str, Any]]:
+    """A shard, with its header and checksums as `metadata` takes them.
+
+    Both of one opened file: another process may put a new one in its place.
+    """
     try:
-        with safe_open(path, "np") as file:
-            text = (file.metadata() or {})["shard"]
+        file = safe_open(path, "np")
+        text = (file.metadata() or {})["shard"]
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"{path}: not a readable csvr shard ({error}); {remedy(path)}") from error
     if text[:8] != checksum(text[8:].encode()):
         raise UserError(f"{path}: its header is damaged (its checksum is another); {remedy(path)}")
-    return dict(json.loads(text[8:]))
+    return file, dict(json.loads(text[8:]))
 
 
 def remedy(path: Path) -> str:
@@ -103,14 +109,14 @@ class Shards(Mapping[str, NDArray[Any]]):
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        about = {path: _about(path) for path in paths}
-        self.headers: dict[Path, dict[str, Any]] = {path: found["header"] for path, found in about.items()}
+        opened = {path: _opened(path) for path in paths}
+        self.headers: dict[Path, dict[str, Any]] = {path: about["header"] for path, (_, about) in opened.items()}
         self._sums: dict[str, Sums] = {}
         self._right: defaultdict[str, set[int]] = defaultdict(set)  # blocks that were compared
-        self._files = {path: safe_open(path, "np") for path in paths}
+        self._files = {path: file for path, (file, _) in opened.items()}
         self._where: dict[str, Path] = {}
         for path, file in self._files.items():
-            names, sums = file.keys(), about[path]["sums"]
+            names, sums = file.keys(), opened[path][1]["sums"]
             if sums.keys() != set(names):
                 raise UserError(f"{path}: its header is damaged (its arrays have other names); {remedy(path)}")
             for name in names:

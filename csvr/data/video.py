@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from csvr.errors import UserError
+from csvr.files import part_of
 
 Frames = NDArray[np.uint8]
 CONTAINERS: Final = (
@@ -48,7 +49,7 @@ def encode(path: Path, frames: Frames, fps: int, gop: int, b_frames: int = 2, qu
         quality: Quantiser, 1 (best) to 31.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
+    part = part_of(path)
     try:
         with av.open(str(part), "w", options={"fflags": "+bitexact"}) as container:
             stream = container.add_stream("mpeg4", rate=fps)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csvr.data.video import frames, is_iframe, rate, to_rgb, upright_size
+from csvr.files import part_of
 from csvr.pose.detector import Detector, load
 from csvr.pose.extract import Settings, VideoPoses, video_poses
 from csvr.pose.skeleton import KEYPOINTS, LIMBS
@@ -86,7 +87,7 @@ def label(image: Image, text: str, at: tuple[int, int], colour: tuple[int, int, 
 def write(path: Path, images: Iterator[Image], fps: Fraction) -> None:
     """Write RGB images as H.264 in MP4, which browsers play; atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
+    part = part_of(path)
     try:
         with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream: Any = container.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast"})

@@ -25,7 +25,7 @@ from torch import nn
 
 from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.errors import UserError
-from csvr.files import params_sha256
+from csvr.files import params_sha256, part_of
 from csvr.pose import quality
 from csvr.pose.detector import Detector, to_batch
 from csvr.pose.encoding import Heads, encode
@@ -227,7 +227,7 @@ class Trainer:
         """Write the averaged network as an OpenPifPaf checkpoint, atomically."""
         net = copy.deepcopy(self.average).eval()
         net.requires_grad_(False)
-        part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        part = part_of(path)
         try:
             torch.save({"model": net, "epoch": self.step, "meta": meta}, part)
             os.replace(part, path)

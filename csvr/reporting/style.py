@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from csvr.errors import UserError
+from csvr.files import part_of
 
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#585858")
 """Okabe and Ito's, and a gray that is darker than theirs, which is their pink to who sees no green."""
@@ -79,7 +80,7 @@ def save(figure: Figure, *paths: Path, dpi: float = 150) -> None:
 
 def _save(figure: Figure, path: Path, dpi: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         figure.savefig(part, format=path.suffix[1:], dpi=dpi, metadata=NO_DATE[path.suffix])
         os.replace(part, path)

@@ -112,7 +112,9 @@ def test_killed_at_any_moment(undisturbed: tuple[dict[str, str], float], tmp_pat
             assert process.returncode == 0, out
             break
         assert content(folder) == expected, f"round {rounds}, {dict(killed)}"
-        left = [path for path in (folder / "results").rglob("*") if path.suffix in (".part", ".checkpoints")]
-        left += list((folder / "features").rglob("*.part"))
+        left = [
+            path for path in (folder / "results").rglob("*") if ".part" in path.name or path.suffix == ".checkpoints"
+        ]
+        left += list((folder / "features").rglob("*.part*"))
         assert not left, left
     print(f"{sum(killed.values())} kills ({dict(killed)}) in {rounds} runs of {seconds:.0f} s")
