@@ -37,10 +37,10 @@ reproduce:  ## everything from raw videos to the ablation table
 	@echo "  docs/tutorial.md    how to read it, and what to try next"
 	@echo "All other reports: snakemake --cores $(CORES), then reports/index.html"
 
-# Side by side: the tests of the workflow and of experiments wait most of the time.
+# Side by side, the longest first: the tests of the workflow and of experiments wait most of the time.
 test: env  ## the checks and the test suite
 	$(MAKE) --no-print-directory --output-sync --jobs 3 --keep-going \
-		lint test-modules test-workflow test-experiments
+		test-experiments test-workflow test-modules lint
 
 test-modules: env
 	$(RUN) pytest -q --ignore tests/workflow --ignore tests/slurm

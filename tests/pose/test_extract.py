@@ -232,8 +232,8 @@ def test_real_clips_go_through(name: str, detector: Detector) -> None:
     assert (result.poses[found][:, :2] <= result.size + 64).all()
 
 
-def test_openpifpaf_is_imported_inside_functions_only() -> None:
-    """So that csvr can be imported where it isn't installed."""
+def test_openpifpaf_is_imported_inside_functions_of_one_package_only() -> None:
+    """So that csvr can be imported where it isn't installed, and its licence reaches no further (docs/licences.md)."""
     inside = 0
     for file in Path(poses.__file__).parent.rglob("*.py"):
         tree = ast.parse(file.read_text())
@@ -241,7 +241,7 @@ def test_openpifpaf_is_imported_inside_functions_only() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(name.split(".")[0] == "openpifpaf" for name in names):
-                assert node not in tree.body, file
+                assert node not in tree.body and file.parent.name == "pose", file
                 inside += 1
     assert inside
 
