@@ -127,6 +127,8 @@ def parse(command: argparse.ArgumentParser) -> argparse.Namespace:
             raise UserError(f"{flag} {path}: {there} can't be written to; name another")
     for _, path in wanted:
         print(f"would write {path}{' (there already)' if path.exists() else ''}")
+    if not wanted:
+        print("would write nothing")
     sys.exit(Exit.DONE)
 
 

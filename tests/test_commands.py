@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from csvr import cli
+from csvr import cli, models
 from csvr.errors import UserError
 from csvr.tracking.sources import ROOT
 
@@ -124,6 +124,11 @@ def test_a_dry_run_prints_what_would_be_written(
         "would write runs", "would write new/a.md", "would write old.md (there already)"
     ]  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.csv", "old.md"]
+    # Where it is left open whether anything is written: the sizes of networks are printed.
+    monkeypatch.setattr(sys, "argv", ["models", "--params", "{}", "--dry-run"])
+    with pytest.raises(SystemExit):
+        models.main()
+    assert capsys.readouterr().out == "would write nothing\n"
 
 
 def test_a_dry_run_refuses_what_can_not_be_read_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
