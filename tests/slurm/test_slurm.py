@@ -129,7 +129,7 @@ def test_a_job_over_its_time_goes_on_in_the_next(cluster: Cluster, tmp_path: Pat
 def test_a_job_that_fails_names_its_log(cluster: Cluster, tmp_path: Path) -> None:
     folder = repository(tmp_path / "r")
     ended(submit(cluster, folder, "features/mannequin/index.csv"))
-    video = sorted((folder / "data/mannequin/videos").rglob("*.*"))[0]
+    video = sorted((folder / "data/mannequin/videos").rglob("*.avi"))[0]
     video.write_bytes(b"no video")
     out = ended(submit(cluster, folder, "features/mannequin/clips/0.safetensors", "--retries", "0"), code=1)
     log = "logs/mannequin/extract_clips/0.log"
