@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from csvr.errors import UserError
-from csvr.files import sha256
+from csvr.files import sha256, writing
 
 log = logging.getLogger(__name__)
 NETWORKS, AVERAGE, STATE, SUMS = "networks", "average", "state.pt", "sha256.json"
@@ -58,12 +58,14 @@ class Checkpoints:
         part.mkdir(parents=True)
         self._values[step] = value
         try:
-            for name, values in tensors.items():
-                save_file(
-                    {key: v.detach().cpu().contiguous() for key, v in values.items()}, part / f"{name}.safetensors"
-                )
-            torch.save({**state, "values": self._values}, part / STATE)
-            (part / SUMS).write_text(json.dumps({file.name: sha256(file) for file in sorted(part.iterdir())}))
+            with writing(final):
+                for name, values in tensors.items():
+                    save_file(
+                        {key: v.detach().cpu().contiguous() for key, v in values.items()}, part / f"{name}.safetensors"
+                    )
+                with (part / STATE).open("wb") as file:  # given a path, torch does not say what was wrong with the disk
+                    torch.save({**state, "values": self._values}, file)
+                (part / SUMS).write_text(json.dumps({file.name: sha256(file) for file in sorted(part.iterdir())}))
             os.replace(part, final)
         finally:
             shutil.rmtree(part, ignore_errors=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from threadpoolctl import threadpool_limits
@@ -100,18 +101,52 @@ def settings(params: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -
     return dict(params)
 
 
+WHAT_TO_DO: Final = {
+    (errno.ENOSPC, errno.EDQUOT): "make room and run the same again: what is done is kept",
+    (
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    ): "let it be read and written, and run the same again: what is done is kept",
+    (errno.EIO,): "the disk has a fault: copy what is on it to another one, and run the same again",
+}
+NO_MEMORY: Final = (
+    "no memory left ({}); let other programs end, run fewer jobs at once (--cores), or take less at a time "
+    "(pretrain.accumulate, pretrain.batch), and run the same again: what is done is kept"
+)
+
+
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; a UserError ends the process with its message alone and exit code 2, and so does a full disk."""
+    """Call `main`; a UserError ends the process with its message alone and exit code 2.
+
+    So does what is wrong with the machine and not with csvr: a full, read-only or faulty disk, no memory.
+    """
     # Plain, timestamped progress lines: readable in a terminal and in a rule's log.
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         main()
-    except UserError as error:
-        print(f"csvr: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        message = str(error) if isinstance(error, UserError) else fault(error)
+        if message is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"csvr: {where}{error.strerror}; make room and run the same again: what is done is kept", file=sys.stderr)
+        print(f"csvr: {message}", file=sys.stderr)
         sys.exit(2)
+
+
+def fault(error: BaseException) -> str | None:
+    """What is wrong with the machine, in one line with what to do; None if it is something else."""
+    text = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if isinstance(error, OSError):
+        where = error.filename2 or error.filename  # the second one is the target of a copy
+        for numbers, remedy in WHAT_TO_DO.items():
+            if error.errno in numbers:
+                return f"{f'{where}: ' if where else ''}{error.strerror}; {remedy}"
+    # torch's own: of a CPU a RuntimeError, of a GPU one that is named so. EAGAIN: no memory for another thread.
+    if (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EAGAIN))
+        or (isinstance(error, RuntimeError) and re.search("allocate memory|out of memory|can't start new thread", text))
+        or (isinstance(error, ImportError) and re.search("annot allocate memory|failed to map", text))
+    ):
+        return NO_MEMORY.format(text)
+    return None
