@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.runs import Undisturbed, content, repository
+from tests.workflow.experiments import Repository
+
 Resize = Callable[[str], None]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """What comes out, and how long it takes."""
+    folder, began = repository(tmp_path_factory.mktemp("undisturbed") / "r"), time.monotonic()
+    folder.snakemake()
+    return Undisturbed(folder.path, content(folder.path), time.monotonic() - began)
+
+
+@pytest.fixture
+def finished(undisturbed: Undisturbed, tmp_path: Path) -> Repository:
+    """A copy of it to do anything with."""
+    return Repository(undisturbed.path).copy(tmp_path / "finished")
 
 
 @pytest.fixture
