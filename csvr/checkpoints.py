@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from csvr.errors import UserError
-from csvr.files import part_of, sha256
+from csvr.files import part_of, sha256, writing
 
 log = logging.getLogger(__name__)
 NETWORKS, AVERAGE, STATE, SUMS = "networks", "average", "state.pt", "sha256.json"
@@ -53,23 +53,25 @@ class Checkpoints:
             tensors: `networks` among them.
             state: What else a continued run needs.
         """
-        final = self._path(step)
+        final = self.path(step)
         part = part_of(final)
         part.mkdir(parents=True)
         self._values[step] = value
         try:
-            for name, values in tensors.items():
-                save_file(
-                    {key: v.detach().cpu().contiguous() for key, v in values.items()}, part / f"{name}.safetensors"
-                )
-            torch.save({**state, "values": self._values}, part / STATE)
-            (part / SUMS).write_text(json.dumps({file.name: sha256(file) for file in sorted(part.iterdir())}))
+            with writing(final):
+                for name, values in tensors.items():
+                    save_file(
+                        {key: v.detach().cpu().contiguous() for key, v in values.items()}, part / f"{name}.safetensors"
+                    )
+                with (part / STATE).open("wb") as file:  # given a path, torch does not say what was wrong with the disk
+                    torch.save({**state, "values": self._values}, file)
+                (part / SUMS).write_text(json.dumps({file.name: sha256(file) for file in sorted(part.iterdir())}))
             os.replace(part, final)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         keep = {*self.steps()[-self.last :], *([self._best()] if self.best else [])}
         for old in set(self.steps()) - keep:
-            shutil.rmtree(self._path(old))
+            shutil.rmtree(self.path(old))
 
     def newest(self) -> int | None:
         """Step of the newest checkpoint that can be read; None if there is none.
@@ -84,10 +86,10 @@ class Checkpoints:
             except Exception as error:  # a damaged file raises any of many types
                 before = max((other for other in self.steps() if other < step), default=None)
                 log.warning(
-                    "checkpoint %s can't be read (%s): %s", self._path(step), error,
+                    "checkpoint %s can't be read (%s): %s", self.path(step), error,
                     "there is no other, beginning anew" if before is None else f"going back to that of step {before}",
                 )  # fmt: skip
-                shutil.rmtree(self._path(step))
+                shutil.rmtree(self.path(step))
             else:
                 return step
         return None
@@ -99,7 +101,7 @@ class Checkpoints:
             UserError: A file is not the one that was written.
             Exception: Of many types, for files that are no checkpoint.
         """
-        path = self._path(step)
+        path = self.path(step)
         for name, expected in json.loads((path / SUMS).read_text()).items():
             if sha256(path / name) != expected:
                 raise UserError(f"{name} is damaged: its SHA-256 is another")
@@ -117,11 +119,12 @@ class Checkpoints:
             best.unlink(missing_ok=True)
         step = self._best()
         if self.best and best is not None and step is not None:
-            os.replace(self._path(step) / f"{NETWORKS}.safetensors", best)
+            os.replace(self.path(step) / f"{NETWORKS}.safetensors", best)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _best(self) -> int | None:
         return min(self.steps(), key=lambda step: self._values.get(step, float("inf")), default=None)
 
-    def _path(self, step: int) -> Path:
+    def path(self, step: int) -> Path:
+        """Folder of a checkpoint."""
         return self._own / f"step{step:06d}"

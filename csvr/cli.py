@@ -6,11 +6,12 @@ import argparse
 import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import yaml
 from threadpoolctl import threadpool_limits
@@ -224,10 +225,26 @@ def settings(params: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -
     return dict(params)
 
 
+WHAT_TO_DO: Final = {
+    (errno.ENOSPC, errno.EDQUOT): "make room and run the same again: what is done is kept",
+    (
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    ): "let it be read and written, and run the same again: what is done is kept",
+    (errno.EIO,): "the disk has a fault: copy what is on it to another one, and run the same again",
+}
+NO_MEMORY: Final = (
+    "no memory left ({}); let other programs end, run fewer jobs at once (--cores), or take less at a time "
+    "(pretrain.accumulate, pretrain.batch), and run the same again: what is done is kept"
+)
+
+
 def run(main: Callable[[], None]) -> None:
     """Call `main`, and end the process as `Exit` has it.
 
-    A UserError is its message alone, and so is a full disk; anything else that goes wrong leaves its traceback.
+    A UserError is its message alone, and so is what is wrong with the machine and not with csvr: a full, read-only or
+    faulty disk, no memory. Anything else that goes wrong leaves its traceback.
     """
     handler = Handler(sys.stderr)
     logging.basicConfig(handlers=[handler], level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -239,13 +256,30 @@ def run(main: Callable[[], None]) -> None:
 
     try:
         main()
-    except UserError as error:
-        end(error, Exit.MEND)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        end(f"{where}{error.strerror}; make room and run the same again: what is done is kept", Exit.MEND)
     except KeyboardInterrupt as error:
         # A signal other than Ctrl-C's is named by who caught it (csvr.tracking.record).
         end("interrupted", Exit.TERMINATED if error.args else Exit.INTERRUPTED)
+    except Exception as error:
+        message = str(error) if isinstance(error, UserError) else fault(error)
+        if message is None:
+            raise
+        end(message, Exit.MEND)
+
+
+def fault(error: BaseException) -> str | None:
+    """What is wrong with the machine, in one line with what to do; None if it is something else."""
+    text = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if isinstance(error, OSError):
+        where = error.filename2 or error.filename  # the second one is the target of a copy
+        for numbers, remedy in WHAT_TO_DO.items():
+            if error.errno in numbers:
+                return f"{f'{where}: ' if where else ''}{error.strerror}; {remedy}"
+    # torch's own: of a CPU a RuntimeError, of a GPU one that is named so. EAGAIN: no memory for another thread.
+    if (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EAGAIN))
+        or (isinstance(error, RuntimeError) and re.search("allocate memory|out of memory|can't start new thread", text))
+        or (isinstance(error, ImportError) and re.search("annot allocate memory|failed to map", text))
+    ):
+        return NO_MEMORY.format(text)
+    return None

@@ -92,6 +92,7 @@ def main() -> None:
                     "splits": len(splits), "videos": test.video.tolist(), "labels": test.label.tolist(),
                     "classes": table.drop_duplicates("label").sort_values("label")["class"].tolist(),
                     "scores": found.scores, "ranks": found.ranks, "predictions": found.predictions, "pretext": quality,
+                    "warnings": header["warnings"],
                 }
             )
             + "\n",

@@ -6,8 +6,33 @@ import hashlib
 import json
 import os
 import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from csvr.errors import UserError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Let what goes wrong on the disk be an OSError that names `path`, also where a library gives an error of its own.
+
+    (torch raises a RuntimeError while it handles the OSError, safetensors one with Rust's text.)
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        cause = error if isinstance(error, OSError) else error.__context__
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if not isinstance(cause, OSError) and number:
+            cause = OSError(int(number[1]), os.strerror(int(number[1])))
+        if not isinstance(cause, OSError) or cause.errno is None:
+            raise
+        raise OSError(cause.errno, cause.strerror, str(path)) from error
 
 
 def part_of(path: Path) -> Path:
@@ -20,7 +45,8 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
     try:
-        part.write_text(text)
+        with writing(path):
+            part.write_text(text)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

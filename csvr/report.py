@@ -85,6 +85,8 @@ def parse() -> argparse.Namespace:
     check.add_argument(
         "--outlier-quality", type=cli.parameters, default={}, help="how far a measure may be off, shares"
     )
+    check.add_argument("--poses", type=Path, nargs="*", default=[], help="shards of python -m csvr.poses")
+    check.add_argument("--nobody", type=float, default=1.0, help="share of videos in which nobody may be found")
     check.add_argument("--runs", type=cli.perhaps, help="folder of the Sacred runs, to find those that failed")
     page = cli.subcommand(commands, "index", "All reports on one page.")
     page.add_argument("--items", type=cli.parameters, required=True, help="what to show: {items: [{file, title, …}]}")
@@ -111,7 +113,9 @@ def over_all(args: argparse.Namespace) -> None:
         if args.quality:
             measured = Measured(Expectation.of(args.expect_quality), args.quality, args.outlier_quality)
         commit = git_state()["commit"]
-        found = checks.examine(expectations, args.metrics, args.index, args.outlier, commit, measured, args.runs)
+        found = checks.examine(
+            expectations, args.metrics, args.index, args.outlier, commit, measured, args.runs, args.poses, args.nobody
+        )
         checks.write(found, args.output, expectations[0].dataset, args.outlier, len(files))
     else:
         items = index.read_items(args.items)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from csvr.data import shards
 from csvr.data.journal import Journal
 from csvr.errors import UserError
-from csvr.files import params_sha256, part_of
+from csvr.files import params_sha256, part_of, writing
 
 DTYPES: Final = {"|u1": "U8", "<i4": "I32", "<i8": "I64", "<f4": "F32", "<f8": "F64"}
 """NumPy's names of the types that shards hold, and those of safetensors."""
@@ -85,7 +85,8 @@ class GrowingShard:
             if whole.dtype.str not in DTYPES:
                 raise TypeError(f"{name}: shards hold no {whole.dtype}")
             entries[name] = (whole.dtype.str, list(whole.shape), self._end, shards.checksums(whole))
-            self._end += self._data.write(whole.tobytes() if whole.ndim == 0 else whole.data)
+            with writing(self._part):
+                self._end += self._data.write(whole.tobytes() if whole.ndim == 0 else whole.data)
         self._remember(video, entries, note)
         self._waiting.append([video, entries, note])
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -108,10 +109,11 @@ class GrowingShard:
             table[name] = {"dtype": DTYPES[dtype], "shape": shape, "data_offsets": [begin, end]}
         text = json.dumps(table, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
-        self._data.flush()
+        with writing(self._part):
+            self._data.flush()
         part = part_of(self.path)
         try:
-            with part.open("wb") as file:
+            with writing(self.path), part.open("wb") as file:
                 file.write(len(text).to_bytes(8, "little") + text)
                 for name in order:
                     self._copy(name, file)
@@ -161,8 +163,9 @@ class GrowingShard:
     def _flush(self) -> None:
         """Make what was added safe: first the arrays, then the lines that say so."""
         if self._waiting:
-            self._data.flush()
-            os.fsync(self._data.fileno())
+            with writing(self._part):
+                self._data.flush()
+                os.fsync(self._data.fileno())
             self._journal.append(*self._waiting)
             self._waiting = []
         self._flushed = time.monotonic()

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from csvr.files import writing
+
 
 class Journal:
     """A journal on disk; what a killed process was writing when it died is left out.
@@ -32,5 +34,5 @@ class Journal:
 
     def append(self, *entries: Any) -> None:
         """Write more, JSON-able."""
-        with self.path.open("a") as file:
+        with writing(self.path), self.path.open("a") as file:
             file.write("".join(f"{json.dumps(entry)}\n" for entry in entries))

@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from csvr.errors import UserError
-from csvr.files import part_of
+from csvr.files import part_of, writing
 
 BLOCK: Final = 1 << 20
 """Bytes that share a checksum: as many rows as fit, at least one."""
@@ -37,7 +37,9 @@ def write(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, A
     part = part_of(path)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
-        save_file(contiguous, part, metadata=metadata(header, {name: checksums(v) for name, v in contiguous.items()}))
+        sums = {name: checksums(array) for name, array in contiguous.items()}
+        with writing(path):
+            save_file(contiguous, part, metadata=metadata(header, sums))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -58,12 +60,12 @@ def checksums(array: NDArray[Any]) -> Sums:
     """Those of a contiguous array."""
     rows = np.atleast_1d(array)
     each = max(1, BLOCK // max(1, math.prod(rows.shape[1:]) * rows.itemsize))
-    return each, "".join(checksum(rows[k : k + each]) for k in range(0, len(rows), each))
+    return each, "".join(checksum(rows[k : k + each].data) for k in range(0, len(rows), each))
 
 
-def checksum(block: bytes | NDArray[Any]) -> str:
+def checksum(block: bytes | memoryview) -> str:
     """CRC-32 of contiguous bytes, 8 hexadecimal digits."""
-    return f"{zlib.crc32(block if isinstance(block, bytes) else block.data):08x}"
+    return f"{zlib.crc32(block):08x}"
 
 
 def header(path: Path) -> dict[str, Any]:
@@ -148,7 +150,7 @@ class Shards(Mapping[str, NDArray[Any]]):
         for k in range(0, len(rows), each):
             block = first + k // each
             if block not in right:
-                if checksum(rows[k : k + each]) != sums[8 * block : 8 * block + 8]:
+                if checksum(rows[k : k + each].data) != sums[8 * block : 8 * block + 8]:
                     path = self._where[name]
                     raise UserError(f"{path}: {name!r} is damaged (its checksum is another); {remedy(path)}")
                 right.add(block)

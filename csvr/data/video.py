@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from csvr.errors import UserError
-from csvr.files import part_of
+from csvr.files import part_of, writing
 
 Frames = NDArray[np.uint8]
 CONTAINERS: Final = (
@@ -51,7 +51,7 @@ def encode(path: Path, frames: Frames, fps: int, gop: int, b_frames: int = 2, qu
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
     try:
-        with av.open(str(part), "w", options={"fflags": "+bitexact"}) as container:
+        with writing(path), av.open(str(part), "w", options={"fflags": "+bitexact"}) as container:
             stream = container.add_stream("mpeg4", rate=fps)
             stream.height, stream.width = frames.shape[1:3]
             stream.pix_fmt = "yuv420p"
@@ -91,6 +91,8 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
                 decoded = stream.decode(packet)
             except av.EOFError:
                 continue  # a decoder that is asked for more than it has
+            except MemoryError:
+                raise
             except av.FFmpegError as error:
                 raise UserError(f"{path}: unreadable (damaged after {count} frames: {_reason(error)})") from error
             for frame in decoded:
@@ -148,6 +150,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:
         reason = "no video, or one whose header or index is missing or damaged"
         raise UserError(f"{path}: unreadable ({reason})") from error
+    except MemoryError:
+        raise  # nothing is wrong with the video
     except (av.FFmpegError, OSError) as error:
         raise UserError(f"{path}: unreadable ({_reason(error)})") from error
     with container:
@@ -157,6 +161,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream.thread_count = 1  # processes, not threads, make this parallel
         try:
             yield container, stream
+        except MemoryError:
+            raise
         except (av.FFmpegError, OSError) as error:
             raise UserError(f"{path}: unreadable ({_reason(error)})") from error
 

@@ -25,7 +25,7 @@ from torch import nn
 
 from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.errors import UserError
-from csvr.files import params_sha256, part_of
+from csvr.files import params_sha256, part_of, writing
 from csvr.pose import quality
 from csvr.pose.detector import Detector, to_batch
 from csvr.pose.encoding import Heads, encode
@@ -229,7 +229,8 @@ class Trainer:
         net.requires_grad_(False)
         part = part_of(path)
         try:
-            torch.save({"model": net, "epoch": self.step, "meta": meta}, part)
+            with writing(path), part.open("wb") as file:
+                torch.save({"model": net, "epoch": self.step, "meta": meta}, file)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)

@@ -74,7 +74,7 @@ def main() -> None:
             done = share(step, settings["steps"])
             log.info("%s seed %d  step %d/%d  %s", args.variant, args.seed, step, settings["steps"], shown, extra=done)
 
-        kept, history = train(fabric, model, features, videos, args.params, args.seed, checkpoints, report)
+        kept, history, warnings = train(fabric, model, features, videos, args.params, args.seed, checkpoints, report)
         seconds = time.monotonic() - began
         if run is not None:
             curves = pd.DataFrame(history or [{"step": 0}]).assign(run=run._id).to_csv(index=False)
@@ -84,11 +84,11 @@ def main() -> None:
                 "run_id": run._id, "variant": args.variant, "seed": args.seed, "params": args.params,
                 "data": data, "code": code, "history_sha256": hashlib.sha256(curves.encode()).hexdigest(),
                 "seconds": seconds, "device": device_name(fabric.device), "processes": fabric.world_size,
-                "peak_memory_mb": peak_memory_mb(fabric.device),
+                "peak_memory_mb": peak_memory_mb(fabric.device), "warnings": warnings,
             }  # fmt: skip
             shards.write(args.output, weights, header)
             checkpoints.finish(args.output.with_suffix(".best.safetensors"))
-        return {"seconds": seconds, "final": history[-1] if history else {}}
+        return {"seconds": seconds, "final": history[-1] if history else {}, "warnings": warnings}
 
     if fabric.is_global_zero:
         config = args.params | {"variant": args.variant, "seed": args.seed}

@@ -22,6 +22,7 @@ from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule
 from csvr.pretrain.views import make_views
+from csvr.pretrain.watch import Watch
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]
@@ -36,7 +37,7 @@ def train(
     seed: int,
     checkpoints: Checkpoints,
     report: Callable[[int, dict[str, float]], None],
-) -> tuple[CSVR, History]:
+) -> tuple[CSVR, History, list[str]]:
     """Train all networks.
 
     Two optimisers share each forward pass: one takes encoders and generators down `loss`, the other the
@@ -58,11 +59,12 @@ def train(
         report: Called with step and mean losses every `log_every` steps, in the first process.
 
     Returns:
-        The networks to keep (with `average`, the moving average of those that were trained), and one row each time
-        `report` was called.
+        The networks to keep (with `average`, the moving average of those that were trained), one row each time
+        `report` was called, and what went wrong on the way (see `csvr.pretrain.watch`).
 
     Raises:
-        UserError: The loss is no longer finite, or the batch can't be shared evenly.
+        UserError: The loss or a weight is no longer finite (the last checkpoint is from before, and stays), or the
+            batch can't be shared evenly.
     """
     settings, steps = params["pretrain"], params["pretrain"]["steps"]
     require_even_shares(settings, model.futures, fabric.world_size)
@@ -80,6 +82,9 @@ def train(
     if settings["average"]:
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings["average"]), use_buffers=True)
     start, history = _resume(fabric, checkpoints, model, average, plain)
+    watch = Watch(params)
+    for row in history:
+        watch.see(int(row["step"]), row, tell=False)
     share, parts = (fabric.global_rank, fabric.world_size), settings["accumulate"]
     model.train()
     recent: list[dict[str, Tensor]] = []
@@ -112,18 +117,24 @@ def train(
         if done % settings["log_every"] == 0 or done == steps:
             row = _means(recent)
             if not math.isfinite(row["loss"] + row["discriminator"]):
-                raise UserError(f"the loss is no longer finite at step {step}: {row}; try a lower pretrain.lr")
+                raise UserError(_not_finite("the loss", done, checkpoints, f": {row}"))
+            watch.see(done, row, tell=fabric.is_global_zero)
             row["lr"] = generators.param_groups[0]["lr"]
             row["clips_per_second"] = (done - start) * settings["batch"] / (time.monotonic() - began)
             history.append({"step": done} | row)
             recent = []
             if fabric.is_global_zero:
                 report(done, row)
-        if done % settings["checkpoint_every"] == 0 and done < steps and not recent and fabric.is_global_zero:
+        keep = done % settings["checkpoint_every"] == 0 and not recent
+        # The loss was finite before the weights were changed.
+        if (keep or done == steps) and not _finite(model):
+            raise UserError(_not_finite("a weight", done, checkpoints))
+        if keep and done < steps and fabric.is_global_zero:
             _save(checkpoints, done, model, average, plain, history)
     if steps == 0:
         _measure_batch_norm(model, features, videos, params, seed, fabric.device, share)
-    return (cast(CSVR, average.module) if average is not None and steps else model), history
+    kept = cast(CSVR, average.module) if average is not None and steps else model
+    return kept, history, list(watch.warnings.values())
 
 
 def batches(
@@ -166,6 +177,21 @@ def require_even_shares(settings: dict[str, Any], futures: int, processes: int) 
                 f"{key} = {count} can't be shared evenly by {processes} processes × pretrain.accumulate = "
                 f"{settings['accumulate']}; take a multiple of {shares}"
             )
+
+
+def _finite(model: CSVR) -> bool:
+    """Whether all weights are numbers."""
+    return bool(torch.stack([value.isfinite().all() for value in model.parameters()]).all())
+
+
+def _not_finite(what: str, step: int, checkpoints: Checkpoints, more: str = "") -> str:
+    """Message about a training that ends here."""
+    good = max(checkpoints.steps(), default=None)
+    left = "there is no checkpoint from before"
+    if good is not None:
+        left = f"the checkpoint of step {good} is kept: {checkpoints.path(good)}"
+    mend = "try a lower pretrain.lr, or pretrain.clip_gradient"
+    return f"{what} is no longer finite at step {step}{more}; {mend}; {left}"
 
 
 def _means(recent: list[dict[str, Tensor]]) -> dict[str, float]:

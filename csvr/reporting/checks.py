@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from csvr.data.index import left_out
+from csvr.data.shards import header
 from csvr.reporting import formats, generation_checks
 from csvr.reporting.failed_runs import attempts, failed_runs
 from csvr.reporting.findings import FEWEST, NAMED, SEVERITIES, Finding, counts, listed
@@ -30,6 +31,8 @@ def examine(
     commit: str | None = None,
     measured: Measured | None = None,
     runs: Path | None = None,
+    poses: Sequence[Path] = (),
+    nobody: float = 1.0,
 ) -> list[Finding]:
     """All findings, the worst first.
 
@@ -41,6 +44,8 @@ def examine(
         commit: Of this checkout, to compare with those of the results.
         measured: Measurements of generated clips, if there are to be some.
         runs: Folder of Sacred's runs, to find those that failed.
+        poses: Shards of poses, of all data sets.
+        nobody: Share of a data set's videos (0 … 1) in which nobody may be found.
     """
     found: list[Finding] = []
     lost = [] if runs is None else attempts(runs)
@@ -59,7 +64,7 @@ def examine(
         found += missing(expected, results, refused.keys())
         found += failed_runs(lost, expected, {} if results is None else results.cells, ("pretrain", "evaluate"))
         if results is not None:
-            found += [*incomplete(results), *failed(results), *outliers(results, outlier)]
+            found += [*incomplete(results), *failed(results), *odd_trainings(results), *outliers(results, outlier)]
             cells |= {f"{name} seed {seed}": cell for (name, seed), cell in results.cells.items()}
     if measured is not None:
         # Of the data set of pretraining, which is the last one.
@@ -67,7 +72,7 @@ def examine(
         found += [*about, *failed_runs(lost, measured.expected, generated, ("generation_quality",))]
         cells |= {WHERE.format(*where): cell for where, cell in generated.items()}
         expectations = [*expectations, measured.expected]
-    found += [*commits(cells, commit), *unusable(indexes), *few(expectations)]
+    found += [*commits(cells, commit), *unusable(indexes), *without_poses(poses, nobody), *few(expectations)]
     # The expectations share cells, and so findings.
     return sorted(dict.fromkeys(found), key=lambda finding: SEVERITIES.index(finding.severity))
 
@@ -111,6 +116,28 @@ def failed(results: Results) -> Iterator[Finding]:
             yield Finding(
                 "error", "failed seed", f"{name} seed {seed}",
                 f"{wrong[0]}{more} not finite; look at its training curve, history.csv",
+            )  # fmt: skip
+
+
+def odd_trainings(results: Results) -> Iterator[Finding]:
+    """Cells in whose pretraining something went wrong, as `csvr.pretrain.watch` saw it."""
+    for (name, seed), cell in results.cells.items():
+        for warning in cell.get("warnings", []):
+            yield Finding("warning", "odd training", f"{name} seed {seed}", warning)
+
+
+def without_poses(shards: Iterable[Path], most: float) -> Iterator[Finding]:
+    """Data sets of whose videos more than a share `most` have no pose at all."""
+    rates: dict[Path, dict[str, float]] = {}
+    for path in shards:
+        rates.setdefault(path.parent, {}).update(header(path)["detection_rate"])
+    for folder, found in rates.items():
+        videos = [video for video, rate in found.items() if not rate]
+        if len(videos) > most * len(found):
+            yield Finding(
+                "warning", "nobody found", str(folder),
+                f"in {len(videos)} of {len(found)} videos, so that their poses teach nothing: {listed(videos)}; look "
+                "at one with python -m csvr.poses show",
             )  # fmt: skip
 
 

@@ -12,16 +12,18 @@ import os
 import threading
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote
 
+from sacred.dependencies import get_digest
 from sacred.observers import FileStorageObserver, RunObserver
 from sacred.observers.mongo import MongoObserver
 from sacred.serializer import flatten
 
+from csvr.files import write_text
 from csvr.tracking.observer_url import VARIABLE, reason, setting, shown
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,36 @@ class Files(FileStorageObserver):
 
     def started_event(self, *_: Any, **about: Any) -> Any:
         return super().started_event(**about | {"ex_info": dict(about["ex_info"])})
+
+    def find_or_save(self, filename: str, store_dir: Path) -> Path:
+        """As Sacred's, but a copy that was broken off is never taken for the whole."""
+        store_dir.mkdir(parents=True, exist_ok=True)
+        source = Path(filename)
+        target = store_dir / f"{source.stem}_{get_digest(filename)}{source.suffix}"
+        if not target.exists():
+            write_text(target, source.read_text())
+        return target
+
+    def save_json(self, obj: Any, filename: str) -> None:
+        """As Sacred's, but what was there is lost only to what is whole."""
+        write_text(Path(str(self.dir), filename), json.dumps(flatten(obj), sort_keys=True, indent=2))
+
+    def completed_event(self, *_: Any, **about: Any) -> None:
+        self._last(super().completed_event, **about)
+
+    def interrupted_event(self, *_: Any, **about: Any) -> None:
+        self._last(super().interrupted_event, **about)
+
+    def failed_event(self, *_: Any, **about: Any) -> None:
+        self._last(super().failed_event, **about)
+
+    def _last(self, event: Callable[..., None], **about: Any) -> None:
+        if self.run_entry is None:
+            return  # not even begun, which is what the run failed of
+        try:
+            event(**about)
+        except OSError as error:
+            log.warning("%s: the record of this run lacks its end: %s", self.dir, error.strerror)
 
 
 class Database(RunObserver):

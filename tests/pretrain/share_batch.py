@@ -32,7 +32,7 @@ def main(inputs: Path, output: Path, fabric: Fabric, dies: str) -> None:
             gradients.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
 
     handle = register_optimizer_step_pre_hook(keep)
-    _, history = loop.train(fabric, model, features, videos, params, 5, checkpoints, lambda step, row: None)
+    _, history, _ = loop.train(fabric, model, features, videos, params, 5, checkpoints, lambda step, row: None)
     handle.remove()
     if fabric.is_global_zero:
         save_file(gradients, output / "gradients.safetensors")

@@ -51,6 +51,7 @@ def params(**changes: Any) -> dict[str, Any]:
             "steps": 6, "batch": 3, "lr": 1e-3, "warmup": 2, "discriminator_lr": 1e-3, "checkpoint_every": 2,
             "log_every": 1, "precision": "32-true", "accumulate": 1, "clip_gradient": None, "average": None,
             "channels_last": False, "compile": False, "keep_last": 1, "keep_best": False,
+            "watch": {"explode": 10.0, "collapse": 0.1, "won": 0.05},
         },
         "sigma_v": 1.0, "sigma_p": 1.0, "sigma_c": 1.0, "pose_input": True,
     } | changes  # fmt: skip

@@ -42,11 +42,12 @@ def run(features: Features, folder: Path, p: dict[str, Any], stop_at: int | None
             raise KeyboardInterrupt
 
     try:
-        trained = loop.train(start("cpu", settings["precision"]), model, features, VIDEOS, p, 3, checkpoints, report)
+        fabric = start("cpu", settings["precision"])
+        trained, history, _ = loop.train(fabric, model, features, VIDEOS, p, 3, checkpoints, report)
     except KeyboardInterrupt:
         return model, []
     checkpoints.finish(folder.with_suffix(".best"))
-    return trained
+    return trained, history
 
 
 def weights(model: CSVR) -> dict[str, torch.Tensor]:
@@ -333,3 +334,28 @@ def test_a_loss_that_is_not_finite_ends_the_run(features: Features, tmp_path: Pa
     p = params(pretrain=params()["pretrain"] | {"lr": float("inf")})
     with pytest.raises(UserError, match="no longer finite"):
         run(features, tmp_path / "s", p)
+
+
+@pytest.mark.parametrize("what", ["loss", "weight"])
+def test_what_is_not_finite_ends_the_run_and_the_last_good_checkpoint_stays(
+    features: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The loss of step 6; or weights after the update of step 4, whose loss was finite: no checkpoint has these."""
+    forward = CSVR.forward
+
+    def broken(self: CSVR, views: Any, step: int) -> dict[str, torch.Tensor]:
+        terms = forward(self, views, step)
+        if what == "loss" and step == 5:
+            terms["loss"] = terms["loss"] * float("nan")
+        if what == "weight" and step == 3:
+            terms["loss"].register_hook(lambda gradient: gradient * float("inf"))
+        return terms
+
+    monkeypatch.setattr(CSVR, "forward", broken)
+    step, good = (6, 4) if what == "loss" else (4, 2)
+    with pytest.raises(UserError, match=rf"{what} is no longer finite at step {step}.* of step {good} is kept: "):
+        run(features, tmp_path / "s", params())
+    (path,) = (tmp_path / "s").glob("*/step*")
+    assert path.name == f"step{good:06d}"
+    saved = load_file(path / "networks.safetensors")
+    assert all(value.isfinite().all() for value in saved.values())

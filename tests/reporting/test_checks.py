@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from csvr.data import shards
 from csvr.data.index import COLUMNS
 from csvr.errors import UserError
 from csvr.reporting.checks import examine, write
@@ -147,6 +148,31 @@ def test_left_out_videos(tmp_path, expect) -> None:
         "7: v_1, v_3, v_4, v_5, v_6 and 2 more; because: unreadable (x) (6); missing (1)"
     )  # fmt: skip
     assert examine([], [], [index_file(tmp_path, ["", ""])], OUTLIER) == []
+
+
+def test_trainings_that_went_wrong(make, expect) -> None:
+    def edit(variant, seed, cell):
+        cell["warnings"] = ["exploding loss at step 30: 9 is …"] if (variant, seed) == ("full", 1) else []
+
+    (finding,) = found(make(edit), expect, commit="0123abcd")
+    assert finding == Finding("warning", "odd training", "full seed 1", "exploding loss at step 30: 9 is …")
+
+
+def test_videos_in_which_nobody_was_found(make, expect, call, tmp_path) -> None:
+    rates = {f"v{k}": 0.0 if k < 3 else 0.5 for k in range(20)}
+    paths = [tmp_path / "set" / f"{k}.safetensors" for k in range(2)]
+    for k, path in enumerate(paths):
+        shards.write(path, {}, {"detection_rate": {v: r for v, r in rates.items() if int(v[1:]) % 2 == k}})
+    for most, expected in ((0.15, []), (0.14, [("warning", "nobody found", str(tmp_path / "set"))])):
+        findings = examine([], [], [], OUTLIER, poses=paths, nobody=most)
+        assert [(f.severity, f.what, f.where) for f in findings] == expected
+    assert findings[0].detail.startswith("in 3 of 20 videos, so that their poses teach nothing: v0, v2, v1; look")
+    (tmp_path / "e.json").write_text(json.dumps(expect))
+    call(
+        "check", "--metrics", *make(), "--expect", tmp_path / "e.json", "--index", index_file(tmp_path, [""]),
+        "--outlier", OUTLIER, "--poses", *paths, "--nobody", 0.1, "--output", tmp_path / "c.md",
+    )  # fmt: skip
+    assert "nobody found" in (tmp_path / "c.csv").read_text()
 
 
 def test_shared_cells_are_named_once(make, expect) -> None:

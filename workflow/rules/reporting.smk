@@ -94,6 +94,7 @@ rule check_reports:
         index=list(dict.fromkeys([INDEX, PRETRAINED_INDEX])),
         expected=expectations(),
         expected_quality=[EXPECTED_GENERATION] if GENERATING else [],
+        poses=[path for found in DATASETS.values() for path in all_shards("poses", found)],
     output:
         table=CHECKS,
         others=formats("checks")[2:],
@@ -117,13 +118,14 @@ rule check_reports:
         code=code_hash("report"),
         outlier=config["checks"]["outlier"],
         quality=quality_flags(),
+        nobody=config["checks"]["nobody"],
     message:
         "Looking for what is missing, failed or odd"
     shell:
         """
         python -m csvr.report check --metrics {input.metrics:q} --index {input.index:q} \
             --expect {input.expected:q} --outlier {params.outlier} {params.quality} --runs "$RUNS" \
-            --output {output.table:q} >{log:q} 2>&1
+            --poses {input.poses:q} --nobody {params.nobody} --output {output.table:q} >{log:q} 2>&1
         """
 
 
