@@ -226,13 +226,13 @@ def settings(params: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -
 
 
 WHAT_TO_DO: Final = {
-    (errno.ENOSPC, errno.EDQUOT): "make room and run the same again: what is done is kept",
+    (errno.ENOSPC, errno.EDQUOT): "; make room and run the same again: what is done is kept",
     (
         errno.EROFS,
         errno.EACCES,
         errno.EPERM,
-    ): "let it be read and written, and run the same again: what is done is kept",
-    (errno.EIO,): "the disk has a fault: copy what is on it to another one, and run the same again",
+    ): "; let it be read and written, and run the same again: what is done is kept",
+    (errno.EIO,): "; the disk has a fault: copy what is on it to another one, and run the same again",
 }
 NO_MEMORY: Final = (
     "no memory left ({}); let other programs end, run fewer jobs at once (--cores), or take less at a time "
@@ -273,7 +273,7 @@ def fault(error: BaseException) -> str | None:
         where = error.filename2 or error.filename  # the second one is the target of a copy
         for numbers, remedy in WHAT_TO_DO.items():
             if error.errno in numbers:
-                return f"{f'{where}: ' if where else ''}{error.strerror}; {remedy}"
+                return f"{f'{where}: ' if where else ''}{error.strerror}{remedy}"
     # torch's own: of a CPU a RuntimeError, of a GPU one that is named so. EAGAIN: no memory for another thread.
     if (
         isinstance(error, MemoryError)
