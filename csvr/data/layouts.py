@@ -63,7 +63,7 @@ def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     wrong: list[str] = []
     labels: dict[str, int] = {}
     for where, line in lists.lines(classes):
-        named = re.fullmatch(r"(\d+)\s+(\S.*)", line)
+        named = re.fullmatch(r"0*([1-9]\d{0,8})\s+(\S.*)", line)
         if named is None:
             wrong.append(f"{where}: {line!r} is not like '1 ApplyEyeMakeup'")
         elif named[2] in labels or int(named[1]) - 1 in labels.values():
@@ -76,7 +76,7 @@ def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     rows = []
     for part in ("train", "test"):
         for where, line in lists.lines(splits / f"{part}list{split:02d}.txt"):
-            pair = re.fullmatch(r"(.*\S)\s+(\d+)", line)
+            pair = re.fullmatch(r"(.*\S)\s+(\d{1,9})", line)
             entry, number = (pair[1], pair[2]) if pair else (line, "")
             name = spelling.get(entry.split("/")[0].lower())
             if "/" not in entry:
@@ -87,7 +87,7 @@ def read_ucf101(videos: Path, splits: Path, split: int) -> pd.DataFrame:
                 wrong.append(f"{where}: {line!r}: class {name} has number {labels[name] + 1} in {classes}")
             else:
                 rows.append(Listed(Path(entry).stem, there.find(entry), name, labels[name], part, where))
-    return _table(rows, splits, wrong)
+    return _table(rows, videos, splits, wrong)
 
 
 def read_hmdb51(videos: Path, splits: Path, split: int) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def read_hmdb51(videos: Path, splits: Path, split: int) -> pd.DataFrame:
             elif number != "0":
                 part = "train" if number == "1" else "test"
                 rows.append(Listed(Path(entry).stem, there.find(f"{name}/{entry}"), name, label, part, where))
-    return _table(rows, splits, wrong)
+    return _table(rows, videos, splits, wrong)
 
 
 def read_ssv2(videos: Path, splits: Path, split: int) -> pd.DataFrame:
@@ -125,8 +125,10 @@ def read_ssv2(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     file = _either(splits, _ssv2_names("labels"))
     try:
         labels = {str(name): int(number) for name, number in lists.tree(file, dict).items()}
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise UserError(f"{file}: a class has no number ({error})") from error
+    if len(set(labels.values())) < len(labels) or min(labels.values(), default=0) < 0:
+        raise UserError(f"{file}: each class needs a number of its own, from 0")
     there = _Folder(videos)
     rows, wrong = [], []
     for part, listed in (("train", "train"), ("test", "validation")):
@@ -139,7 +141,7 @@ def read_ssv2(videos: Path, splits: Path, split: int) -> pd.DataFrame:
             except (KeyError, TypeError):
                 text = str(entry)[:80]
                 wrong.append(f"{file}: entry {k}, {text}: no id, no template, or not in labels.json")
-    return _table(rows, splits, wrong)
+    return _table(rows, videos, splits, wrong)
 
 
 def read_kinetics(videos: Path, splits: Path, split: int) -> pd.DataFrame:
@@ -160,7 +162,7 @@ def read_kinetics(videos: Path, splits: Path, split: int) -> pd.DataFrame:
                 continue
             video, name = f"{row['youtube_id']}_{start:06d}_{end:06d}", row["label"].strip('"')
             rows.append(Listed(video, there.find_kinetics(row["youtube_id"], start, video), name, -1, part, where))
-    return _table(_numbered(rows), splits, wrong)
+    return _table(_numbered(rows), videos, splits, wrong)
 
 
 def read_folder(videos: Path, splits: Path, split: int) -> pd.DataFrame:
@@ -175,7 +177,7 @@ def read_folder(videos: Path, splits: Path, split: int) -> pd.DataFrame:
     if file.exists():
         entries = []
         for where, row in lists.rows(file, ("path", "split")):
-            if row["split"] not in ("train", "test") or "/" not in row["path"]:
+            if row["split"] not in ("train", "test") or "/" not in row["path"] or not Path(row["path"]).name:
                 wrong.append(f"{where}: {row['path']!r}: path must be <class>/<file>, split train or test")
             else:
                 entries.append((videos / row["path"], row["path"], row["split"], where))
@@ -194,7 +196,7 @@ def read_folder(videos: Path, splits: Path, split: int) -> pd.DataFrame:
         Listed(str(Path(entry).with_suffix("")), path, entry.split("/")[0], -1, part, where)
         for path, entry, part, where in entries
     ]
-    return _table(_numbered(rows), splits, wrong)
+    return _table(_numbered(rows), videos, splits, wrong)
 
 
 @dataclass(frozen=True)
@@ -334,10 +336,14 @@ def _numbered(rows: list[Listed]) -> list[Listed]:
     return [replace(row, label=numbers[row.name]) for row in rows]
 
 
-def _table(rows: list[Listed], splits: Path, wrong: list[str]) -> pd.DataFrame:
-    """The rows, unless something is wrong with lines, or a video is there twice."""
+def _table(rows: list[Listed], videos: Path, splits: Path, wrong: list[str]) -> pd.DataFrame:
+    """The rows, unless something is wrong with lines, a path leads out of `videos`, or a video is there twice."""
     first: dict[str, Listed] = {}
     for row in rows:
+        if not _nameable(row.path):
+            wrong.append(f"{row.where}: {ascii(row.video)} can't be the name of a file")
+        elif not row.path.is_relative_to(videos) or ".." in row.path.relative_to(videos).parts:
+            wrong.append(f"{row.where}: {row.path} is not in {videos}")
         other = first.setdefault(row.video, row)
         if other is not row:
             reason = "listed more than once" if row.part == other.part else "listed for training and for testing"
@@ -346,6 +352,14 @@ def _table(rows: list[Listed], splits: Path, wrong: list[str]) -> pd.DataFrame:
     if not rows:
         raise UserError(f"{splits}: the lists name no video")
     return pd.DataFrame([(r.video, str(r.path), r.name, r.label, r.part) for r in rows], columns=list(LISTED))
+
+
+def _nameable(path: Path) -> bool:
+    """Whether a file can have this path: JSON may hold what is no character, and any list a zero byte."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def _only_split(split: int, layout: str) -> None:

@@ -61,7 +61,7 @@ def tree(file: Path, kind: type) -> Any:
     """What a JSON file holds, which must be of this kind."""
     try:
         found = json.loads(text(file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: no readable JSON ({error})") from error
     if not isinstance(found, kind):
         raise UserError(f"{file}: holds no {kind.__name__}")

@@ -77,6 +77,20 @@ def test_odd_lists_are_read(kind: str, tmp_path: Path) -> None:
         ("ssv2", {"labels.json": b"[]"}, r"labels.json: holds no dict"),
         ("ssv2", {"labels.json": b'{"A": "x"}'}, r"labels.json: a class has no number"),
         ("ssv2", {"labels.json": b"{"}, r"labels.json: no readable JSON"),
+        ("ssv2", {"labels.json": b"[" * 100_000}, r"labels.json: no readable JSON"),
+        ("ssv2", {"labels.json": b'{"A": 1e999}'}, r"labels.json: a class has no number"),
+        ("ssv2", {"labels.json": b'{"A": 1, "B": 1}'}, r"labels.json: each class needs a number of its own"),
+        ("ssv2", {"labels.json": b'{"A": -1}'}, r"labels.json: each class needs a number of its own, from 0"),
+        (
+            "ssv2", {"labels.json": b'{"A": 0}', "train.json": b'[{"id": "\\ud800", "template": "A"}]',
+                     "validation.json": b'[{"id": "\\u0000", "template": "A"}]'},
+            r"2 entries .*\n.*entry 1: '\\ud800' can't be the name of a file\n.*entry 1: '\\x00' can't be",
+        ),
+        (
+            "ucf101", {"classInd.txt": b"0 A\n" + b"9" * 5000 + b" B\n"},
+            r"2 entries .*\n.*line 1: '0 A' is not like .*\n.*line 2: ",
+        ),
+        ("folder", {"split.csv": b"path,split\n/,train\n"}, r"split.csv: line 2: '/': path must be"),
         (
             "ssv2", {"labels.json": b'{"A": "0"}', "train.json": b'[{"id": 1}, 7]', "validation.json": b"[]"},
             r"2 entries .*\n.*train.json: entry 1, .*\n.*entry 2, 7: no id",

@@ -64,6 +64,33 @@ def test_what_a_killed_process_did_is_taken_over(tmp_path: Path, torn: int) -> N
     assert path.read_bytes() == made(tmp_path / "y/0.safetensors").read_bytes()
 
 
+def test_a_damaged_journal_counts_up_to_the_damage(tmp_path: Path) -> None:
+    """Whatever bit of it is another one: what is behind is done again."""
+    whole = made(tmp_path / "y/0.safetensors").read_bytes()
+    path = tmp_path / "x/0.safetensors"
+    size = None
+    for place in range(0, 10_000, 7):
+        with GrowingShard(path, "a") as shard:
+            for name in ("v0", "v1", "v2"):
+                shard.add(name, VIDEOS[name], len(name))
+        journal = path.with_name(f"{path.name}.journal")
+        data = bytearray(journal.read_bytes())
+        size = len(data)
+        if place >= size:
+            break
+        data[place] ^= 2
+        journal.write_bytes(data)
+        with GrowingShard(path, "a") as shard:
+            assert list(shard.notes) == [f"v{k}" for k in range(len(shard.notes))] and len(shard.notes) < 3
+            for name in VIDEOS:
+                if name not in shard.notes:
+                    shard.add(name, VIDEOS[name], len(name))
+            shard.finish({"run_id": "1"})
+        assert path.read_bytes() == whole
+        path.unlink()
+    assert size is not None and place >= size
+
+
 def test_what_was_damaged_in_between_is_not_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "0.safetensors"
     with GrowingShard(path, "a") as shard:

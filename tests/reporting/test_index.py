@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 from csvr.errors import UserError
 from csvr.reporting import checks, style
 from csvr.reporting.findings import Finding
-from csvr.reporting.formats import html
+from csvr.reporting.formats import html, markdown, table
 from csvr.reporting.index import Item, body, data_uri, names_of, nodes, read_findings, write
 from csvr.reporting.results import Expectation
 
@@ -131,7 +131,8 @@ def test_what_is_no_report_is_refused(page, tmp_path) -> None:
 def in_browser(page: str, script: str, file: Path) -> str:
     """The title that a script gives the page."""
     file.write_text(f"{page}<script>{script}</script>")
-    words = "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", file.as_uri()
+    words = "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000"
+    words += "--dump-dom", file.as_uri()
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     return re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)[1]
 
@@ -179,6 +180,40 @@ document.title = seen.join(" / ");"""
     # Values as sorted: what is missing stands last either way.
     assert "accuracy: title of full, top-1: −5.0" in title.replace("Accuracy", "accuracy")
     assert "step evaluate, run 12" in title and "1 videos" in title and '"steps": 300' in title
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<script>window.ran = 1</script>", "</script><script>window.ran = 1</script>",
+        "<img src=x onerror=window.ran=1>", '"><svg onload=window.ran=1>', "<!--", "&lt;script&gt;window.ran = 1",
+        "`<script>window.ran = 1</script>", "[x](javascript:window.ran=1)", "${window.ran = 1}",
+        "</td></table><iframe srcdoc='<script>top.ran = 1</script>'>",
+    ],
+)  # fmt: skip
+def test_a_name_of_a_class_runs_nothing(page, tmp_path, name: str) -> None:
+    """Nor that of a file, a log line or a variant: all is text, and shown as it is."""
+    shown = markdown(table("", ["class", "top-1"], [[name, "90.0"], ["title of full", "1"]]))
+    more = {f"results/{name}/seed0/metrics.json": name}
+    items = [Item("reports/table_a.html", name, name, name), Item("reports/gone.html", name, name)]
+    text = page(
+        findings=(Finding("error", "missing cell", name, name),), items=items, more=more,
+        table=f"# T\n\n## P\n\n{shown}\n",
+    )  # fmt: skip
+    acts = """
+const cells = [...document.querySelectorAll("td, th")];
+const there = cells.some(cell => cell.textContent === NAME);
+cells.forEach(cell => cell.click());
+const strangers = document.querySelectorAll("iframe, svg").length;
+setTimeout(() => { document.title = [window.ran === undefined, there, strangers]; }, 300);
+document.title = "not yet";"""
+    quoted = json.dumps(name).replace("<", "\\u003c")
+    title = in_browser(text, acts.replace("NAME", quoted), tmp_path / "acted.html")
+    # A browser takes white space together, Markdown takes an entity for what it means, and a link stays a text.
+    assert title.startswith("true,") and title.endswith(",0"), title
+    if "&" not in name:
+        assert title == "true,true,0"
 
 
 def test_the_command_writes_it(page, expect, call) -> None:

@@ -176,6 +176,10 @@ def test_groups_of_published_data_sets_have_each_class_once(name: str, first: st
             "evaluate.finetune.epoch = 3: there is no such parameter; did you mean e",
         ),
         (
+            {"pose_extraction": {"stride": 3}},
+            "pose_extraction.stride = 3: must divide the frames of a clip, clip.frames · clip.stride = 16",
+        ),
+        (
             {"model": {"backbone": {"kind": "r3d_18"}}},
             "model.backbone.kind = r3d_18: there is no such choice; did you mean r3d?",
         ),

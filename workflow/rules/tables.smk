@@ -78,7 +78,7 @@ for name, measured in MEASURED.items():
         params:
             code=code_hash("report"),
             command=measured.command,
-            beside=f"--published {measured.published}" if measured.published else "",
+            beside=f"--published {shlex.quote(measured.published)}" if measured.published else "",
             published=sha256(Path(measured.published)) if measured.published else None,
         message:
             f"Writing the table: {measured.what}"

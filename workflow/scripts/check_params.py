@@ -92,6 +92,11 @@ def _together(params: dict[str, Any], lists_only: bool) -> Iterator[str]:
             f"but videos have dataset.generate.frames = {generate['frames']}; at most clip.frames = "
             f"{generate['frames'] // (2 * clip['stride'])}"
         )
+    if (clip["frames"] * clip["stride"]) % (every := params["pose_extraction"]["stride"]):
+        yield (
+            f"pose_extraction.stride = {every}: must divide the frames of a clip, clip.frames · clip.stride = "
+            f"{clip['frames'] * clip['stride']}, so that all clips have as many poses"
+        )
     if clip["crop"] > params["features"]["short_side"]:
         yield f"clip.crop = {clip['crop']}: at most features.short_side = {params['features']['short_side']}"
     yield from _folders("dataset", dataset, lists_only)
