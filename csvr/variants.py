@@ -29,5 +29,5 @@ def applied(params: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(found, dict) or last not in found:
             raise KeyError(name)
         found[last] = copy.deepcopy(value)
-    # 1 and 1.0 are one value, and must not be two in paths and records.
-    return result | {name: float(result[name]) for name in WEIGHTS}
+    # 1 and 1.0 are one value, and must not be two in paths and records. What is no number is for the check to name.
+    return result | {name: float(result[name]) for name in WEIGHTS if isinstance(result[name], int)}

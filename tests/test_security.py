@@ -76,7 +76,7 @@ def test_nothing_that_is_read_is_run() -> None:
 
 
 def test_every_path_in_a_shell_command_is_quoted() -> None:
-    """What rules put into commands: files with :q; else numbers, words that schema or rules list, texts quoted before."""
+    """What rules put into commands: files with :q; else numbers, words of schema or rules, texts quoted before."""
     numbers = {"threads", "resources.gpu", "resources.nodes", "resources.workers", "wildcards.shard", "wildcards.seed"}
     numbers |= {"params.shards", "params.split", "params.min_frames", "params.outlier", "params.nobody"}
     listed = {"params.layout", "params.broken", "params.short", "params.command"}

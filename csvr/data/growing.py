@@ -107,7 +107,7 @@ class GrowingShard:
             dtype, shape, *_ = self._arrays[name]
             begin, end = end, end + _bytes(dtype, shape)
             table[name] = {"dtype": DTYPES[dtype], "shape": shape, "data_offsets": [begin, end]}
-        text = json.dumps(table, separators=(",", ":")).encode()
+        text = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
         text += b" " * (-len(text) % 8)
         with writing(self._part):
             self._data.flush()
