@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm test-faults lint params docs drawings bench bench-peers lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm test-faults fuzz lint params docs drawings bench bench-peers lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ test-slurm: env  ## the workflow on a Slurm cluster that is started here for it 
 
 test-faults: env  ## kill the workflow 100 times, at random moments
 	CSVR_KILLS=100 $(RUN) pytest -q -s tests/faults
+
+fuzz: env  ## read 100,000 mutated lists and 20,000 mutated videos
+	$(RUN) nice python -m tests.faults.fuzz
 
 lint: env  ## style, types, code that nobody calls, spelling
 	$(BIN)/ruff check .

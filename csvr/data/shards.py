@@ -96,7 +96,9 @@ def _opened(path: Path) -> tuple[Any, dict[str, Any]]:
 
 def remedy(path: Path) -> str:
     """How a shard is made again."""
-    return f"delete it and run snakemake (or dvc repro) again: rm {shlex.quote(str(path))} && snakemake --cores 8"
+    # By its name: what was made of it is there, and Snakemake would not miss it.
+    name = shlex.quote(str(path))
+    return f"make it again, then run the same again: rm {name} && snakemake --cores 8 {name}"
 
 
 class Shards(Mapping[str, NDArray[Any]]):
