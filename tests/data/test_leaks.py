@@ -61,7 +61,7 @@ def test_no_command_trains_or_tests_on_such_lists(
     flags = ["--index", tmp_path / "index.csv", "--clips", tmp_path / "clips", "--poses", tmp_path / "poses"]
     flags += ["--params", json.dumps(params()), "--output", tmp_path / "out", "--runs", tmp_path / "runs"]
     if command == "evaluate":
-        flags += ["--networks", tmp_path / "none"]
+        flags += ["--networks", tmp_path / "none", "--variant", "full", "--frozen", tmp_path / "frozen"]
     else:
         flags += ["--iframes", tmp_path / "iframes", "--variant", "full", "--seed", 0, "--history", tmp_path / "h"]
     monkeypatch.setattr(sys, "argv", [command, *map(str, flags)])
