@@ -78,7 +78,7 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
             size. The message is one line that starts with the path.
     """
     ends: dict[int, int] = {}  # of the last packet of each stream, in its own unit
-    size, count = (0, 0), 0
+    size, count, pixels = (0, 0), 0, None
     with opened(path) as (container, stream):
         for packet in container.demux():
             time = packet.dts if packet.pts is None else packet.pts
@@ -100,6 +100,9 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
                     raise UserError(f"{path}: unreadable (damaged: frame {count} is not whole)")
                 _check_size(path, upright_size(frame), size, count)
                 size = upright_size(frame)
+                if (now := (frame.format.name, frame.colorspace, frame.color_range)) != pixels:
+                    pixels = now
+                    to_rgb(frame, MIN_SIDE, MIN_SIDE)  # damaged headers have colours that nothing converts
                 yield frame
                 count += 1
         announced = _announced(container, stream)
@@ -146,7 +149,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     # "file:": a colon in a name is no protocol. The lists: a text file must not make FFmpeg open other files or hosts.
     options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
     try:
-        container = av.open(f"file:{path}", options=options)
+        # "replace": titles and the like are in any encoding, and of no matter.
+        container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:
         reason = "no video, or one whose header or index is missing or damaged"
         raise UserError(f"{path}: unreadable ({reason})") from error

@@ -1,9 +1,11 @@
 """The readers on a few mutated inputs; `make fuzz` reads many."""
 
 import random
+from pathlib import Path
 
 import pytest
 
+from csvr.errors import UserError
 from tests.faults import fuzz
 
 
@@ -12,6 +14,14 @@ def test_readers_read_or_refuse(kind: str, count: int) -> None:
     found = fuzz.fuzz(kind, count, first=10_000_000)
     assert found["bad"] == {}
     assert found["outcomes"].keys() == {"read", "refused"}  # else the mutations are too weak or too strong
+
+
+@pytest.mark.parametrize("number", [681, 3096])
+def test_what_was_found_once_is_refused(number: int, tmp_path: Path) -> None:
+    """A title that is not UTF-8 before damage; colours that nothing converts."""
+    (tmp_path / "x").mkdir()
+    with pytest.raises(UserError, match="unreadable"):
+        fuzz.read_video(number, fuzz.seeds(tmp_path), tmp_path / "x")
 
 
 def test_inputs_can_be_made_again() -> None:
