@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,8 @@ MIN_SIDE: Final = 16
 """Pixels of the smallest picture's shorter side."""
 MAX_ASPECT: Final = 8
 """Longest picture's longer side, in shorter ones: scaled to a given short side, such pictures would fill the memory."""
+ENOUGH: Final = 1 << 30
+"""Bytes: where as many are free, there is memory for any picture and what belongs to it."""
 _reformatter = VideoReformatter()  # one for all frames: setting up a conversion takes longer than converting
 
 
@@ -102,7 +106,7 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
                 size = upright_size(frame)
                 if (now := (frame.format.name, frame.colorspace, frame.color_range)) != pixels:
                     pixels = now
-                    to_rgb(frame, MIN_SIDE, MIN_SIDE)  # damaged headers have colours that nothing converts
+                    _require_colours(path, frame)
                 yield frame
                 count += 1
         announced = _announced(container, stream)
@@ -114,6 +118,15 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
         raise UserError(
             f"{path}: unreadable (breaks off: {count} frames, {seconds:.2f} of the announced {announced:.2f} seconds)"
         )
+
+
+def _require_colours(path: Path, frame: av.VideoFrame) -> None:
+    """Damaged headers have colours that nothing converts. What else goes wrong, who converts the frame will tell."""
+    try:
+        to_rgb(frame, MIN_SIDE, MIN_SIDE)
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            raise UserError(f"{path}: unreadable ({_reason(error)})") from error
 
 
 def _check_size(path: Path, size: tuple[int, int], last: tuple[int, int], count: int) -> None:
@@ -154,8 +167,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:
         reason = "no video, or one whose header or index is missing or damaged"
         raise UserError(f"{path}: unreadable ({reason})") from error
-    except MemoryError:
-        raise  # nothing is wrong with the video
+    except MemoryError as error:
+        raise _of_memory(path, error) from error
     except (av.FFmpegError, OSError) as error:
         raise UserError(f"{path}: unreadable ({_reason(error)})") from error
     with container:
@@ -165,10 +178,21 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream.thread_count = 1  # processes, not threads, make this parallel
         try:
             yield container, stream
-        except MemoryError:
-            raise
+        except MemoryError as error:
+            raise _of_memory(path, error) from error
         except (av.FFmpegError, OSError) as error:
             raise UserError(f"{path}: unreadable ({_reason(error)})") from error
+
+
+def _of_memory(path: Path, error: MemoryError) -> Exception:
+    """The error itself where memory is limited or short: nothing is wrong with the video. Else what is wrong with it.
+
+    FFmpeg says the same of a damaged header with an absurd size.
+    """
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    if limited or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < ENOUGH:
+        return error
+    return UserError(f"{path}: unreadable (damaged: it asks for more memory than a video can need)")
 
 
 def _require_file(path: Path) -> None:

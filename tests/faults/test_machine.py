@@ -196,6 +196,8 @@ def test_a_lack_of_memory_is_no_fault_of_a_video(tmp_path: Path, monkeypatch: py
         raise video.av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory", str(path))
 
     monkeypatch.setattr(video.av, "open", full)
+    assert "more memory than a video can need" in index.inspect(path)["problem"]
+    monkeypatch.setattr(video, "ENOUGH", 2**60)
     with pytest.raises(MemoryError):
         index.inspect(path)
     with pytest.raises(UserError, match="missing"):
