@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 
-from tests.faults.runs import Undisturbed, content
+from tests.faults.runs import Undisturbed, content, long
 from tests.workflow.experiments import Repository
 
 LOCKED = ("Directory cannot be locked", "--unlock")
 
 
+@long
 def test_a_second_snakemake_is_refused(finished: Repository, undisturbed: Undisturbed) -> None:
     first = finished.start("snakemake", "--cores", "8", "--forcerun", "evaluate")
     locks = finished.path / ".snakemake/locks"

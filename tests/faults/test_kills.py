@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.faults.runs import Undisturbed, content, repository
 from tests.workflow.experiments import Repository
 
-KILLS = int(os.environ.get("CSVR_KILLS", "3"))
+KILLS = int(os.environ.get("CSVR_KILLS", "2"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 COMMANDS = (("snakemake", "--cores", "8"), ("dvc", "repro"), ("dvc", "exp", "run"))
 
