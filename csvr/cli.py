@@ -225,15 +225,17 @@ def settings(params: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -
     return dict(params)
 
 
+ROOM: Final = "; make room and run the same again: what is done is kept"
+RIGHTS: Final = "; let it be read and written, and run the same again: what is done is kept"
 WHAT_TO_DO: Final = {
-    (errno.ENOSPC, errno.EDQUOT): "; make room and run the same again: what is done is kept",
-    (
-        errno.EROFS,
-        errno.EACCES,
-        errno.EPERM,
-    ): "; let it be read and written, and run the same again: what is done is kept",
-    (errno.EIO,): "; the disk has a fault: copy what is on it to another one, and run the same again",
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EROFS: RIGHTS,
+    errno.EACCES: RIGHTS,
+    errno.EPERM: RIGHTS,
+    errno.EIO: "; the disk has a fault: copy what is on it to another one, and run the same again",
 }
+"""By what is wrong with a disk."""
 NO_MEMORY: Final = (
     "no memory left ({}); let other programs end, run fewer jobs at once (--cores), or take less at a time "
     "(pretrain.accumulate, pretrain.batch), and run the same again: what is done is kept"
@@ -271,9 +273,8 @@ def fault(error: BaseException) -> str | None:
     text = next(iter(str(error).splitlines()), "") or type(error).__name__
     if isinstance(error, OSError):
         where = error.filename2 or error.filename  # the second one is the target of a copy
-        for numbers, remedy in WHAT_TO_DO.items():
-            if error.errno in numbers:
-                return f"{f'{where}: ' if where else ''}{error.strerror}{remedy}"
+        if error.errno in WHAT_TO_DO:
+            return f"{f'{where}: ' if where else ''}{error.strerror}{WHAT_TO_DO[error.errno]}"
     # torch's own: of a CPU a RuntimeError, of a GPU one that is named so. EAGAIN: no memory for another thread.
     if (
         isinstance(error, MemoryError)

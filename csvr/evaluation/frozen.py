@@ -33,13 +33,13 @@ class Frozen:
     values: dict[str, NDArray[np.float32]]
 
     @functools.cached_property
-    def row(self) -> dict[str, int]:
-        """Where each video is."""
+    def rows(self) -> dict[str, int]:
+        """Row of each video in the values, by name."""
         return {video: row for row, video in enumerate(self.videos)}
 
     def of(self, names: list[str], videos: list[str]) -> NDArray[np.float64]:
         """Features of these names side by side: (videos, channels of all)."""
-        rows = [self.row[video] for video in videos]
+        rows = [self.rows[video] for video in videos]
         return np.concatenate([self.values[name][rows].astype(np.float64) for name in names], 1)
 
     def write(self, path: Path, header: Mapping[str, Any]) -> None:

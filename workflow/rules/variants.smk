@@ -30,7 +30,7 @@ def effective(name):
     return applied(config, ABLATIONS[name]["set"] if name in ABLATIONS else GRID[name])
 
 
-def first(params, keys):
+def first_variant(params, keys):
     """The first variant that differs from these parameters, as far as `keys` go, in loss weights alone."""
 
     def rest(params):
@@ -46,7 +46,7 @@ def cell(name, keys=VARIED):
     one name, in the table, the sweep or an experiment, is not computed again under another.
     """
     params = effective(name)
-    return f"{first(params, keys)}/{pairs({key: params[key] for key in WEIGHTS})}"
+    return f"{first_variant(params, keys)}/{pairs({key: params[key] for key in WEIGHTS})}"
 
 
 GRID = grid()
@@ -75,7 +75,7 @@ def cells(file, names=VARIANTS, seeds=config["seeds"]):
 
 def networks_of(wildcards):
     """The networks that a cell is evaluated with."""
-    variant = first(effective(wildcards.variant), PRETRAIN)
+    variant = first_variant(effective(wildcards.variant), PRETRAIN)
     return f"results/{wildcards.dataset}/{variant}/{wildcards.weights}/seed{wildcards.seed}/networks.safetensors"
 
 
