@@ -44,6 +44,7 @@ def changed(path: tuple[str | int, ...], new: Any) -> dict[str, Any]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(PLACES), value)
+@example(("dataset",), {"\n": None})
 @example(("ablations", "no_pose", "set", "sigma_p"), None)
 def test_any_value_is_right_or_named(path: tuple[str | int, ...], new: Any) -> None:
     for line in problems(changed(path, new)):

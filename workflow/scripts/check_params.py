@@ -44,7 +44,8 @@ def problems(params: dict[str, Any], lists_only: bool = False) -> list[str]:
         params: All of them.
         lists_only: Whether videos need not be there yet (a dry-run looks at lists only).
     """
-    return _schema_lines(params) or list(_together(params, lists_only))
+    # A key of a file may be any text, and must not look like a line of its own.
+    return [line.replace("\n", "\\n") for line in _schema_lines(params) or _together(params, lists_only)]
 
 
 def dotted(params: dict[str, Any], prefix: str = "") -> list[str]:
