@@ -88,15 +88,16 @@ class IntegrationLayer(nn.Module):
             self.mask = nn.Conv3d(channels, channels if mask_per_channel else 1, 3, padding=1)
             nn.init.constant_(self.mask.bias, mask_bias)  # type: ignore[arg-type]
 
-    def forward(self, static: Tensor, motion: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, static: Tensor, motion: Tensor, first: int | None = None) -> tuple[Tensor, Tensor | None]:
         """Fuse.
 
         Args:
             static: f_s (N, C, t, h, w).
             motion: f_d (N, C_d), (N, C_d, t') or (N, C_d, t', h', w').
+            first: Only the first samples are fused, n of N; batch norm is that of all. None fuses all.
 
         Returns:
-            f_i (N, C, t, h, w) and M (N, 1 or C, t, h, w) in (0, 1), or None for a mode without mask.
+            f_i (n, C, t, h, w) and M (n, 1 or C, t, h, w) in (0, 1), or None for a mode without mask.
 
         Raises:
             ValueError: f_s is not 5-D or f_d has another number of axes.
@@ -110,7 +111,8 @@ class IntegrationLayer(nn.Module):
         if self.time == "motion" and motion.shape[2] > static.shape[2]:
             size = (motion.shape[2], *static.shape[3:])
             static = F.interpolate(static, size=size, mode="trilinear", align_corners=False)
-        motion, kept = self.motion_norm(motion), self.static_norm(static)
+        motion, kept = self.motion_norm(motion)[:first], self.static_norm(static)[:first]
+        static = static[:first]
         if self.mode == "concat":
             spread = _resize(motion, static).expand(-1, -1, *static.shape[2:])
             return self.beta(torch.cat([kept, spread], 1)), None

@@ -47,13 +47,13 @@ class Encoders(nn.Module):
             else None
         )
 
-    def forward(self, clip: Tensor, poses: Tensor) -> dict[str, Tensor]:
+    def forward(self, clip: Tensor, poses: Tensor, integrated: int | None = None) -> dict[str, Tensor]:
         """Feature maps: f_s (N, C, t, h, w), and with a pose encoder f_d (N, C_d, t') or, of heat maps,
-        (N, C_d, t', h', w'), f_i (as f_s), mask M."""
+        (N, C_d, t', h', w'), f_i (as f_s), mask M; these two of the first `integrated` clips, None is all."""
         maps: dict[str, Tensor] = {"f_s": self.backbone(clip)}
         if self.pose is not None and self.integration is not None:
             maps["f_d"] = self.pose(poses)
-            maps["f_i"], mask = self.integration(maps["f_s"], maps["f_d"])
+            maps["f_i"], mask = self.integration(maps["f_s"], maps["f_d"], integrated)
             if mask is not None:
                 maps["mask"] = mask
         return maps
@@ -216,7 +216,8 @@ class CSVR(nn.Module):
 
     def forward(self, views: Views, step: int) -> dict[str, Tensor]:
         """Every loss term of one step. `loss` trains encoders and generators, `discriminator` the discriminators."""
-        maps = self.encoders(views.clip, views.poses)
+        # Nothing is made of the other clips' f_i.
+        maps = self.encoders(views.clip, views.poses, integrated=len(views.future))
         terms: dict[str, Tensor] = {}
         if self.context is not None:
             terms |= self.context(maps["f_s"], views.iframes, views.owner)

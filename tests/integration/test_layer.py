@@ -74,6 +74,21 @@ def test_equations(mode: str, per_channel: bool, normalize: bool) -> None:
     np.testing.assert_allclose(fused.detach().numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_first_clips_alone_are_as_among_all(mode: str) -> None:
+    static, motion = inputs((2,))
+    whole, some, none = layer(mode), layer(mode), layer(mode)
+    fused, mask = whole(static, motion)
+    few, few_mask = some(static, motion, 3)
+    torch.testing.assert_close(few, fused[:3])
+    assert (few_mask is None) == (mask is None)
+    if mask is not None:
+        torch.testing.assert_close(few_mask, mask[:3])
+    assert len(none(static, motion, 0)[0]) == 0
+    for net in (some, none):
+        torch.testing.assert_close(dict(net.named_buffers()), dict(whole.named_buffers()))
+
+
 def test_instance_normalise() -> None:
     static, _ = inputs()
     np.testing.assert_allclose(instance_normalise(static).numpy(), standardise(static.numpy(), (2, 3, 4)))
