@@ -15,6 +15,7 @@ import pytest
 import yaml
 from check_params import problems
 from compose_params import composed
+from snakemake.utils import update_config
 
 from csvr.context.backbone import CONVOLUTIONS, ResNet3D
 from csvr.context.c3d import C3D
@@ -185,15 +186,20 @@ def test_groups_of_published_data_sets_have_each_class_once(name: str, first: st
         ),
     ],
 )
-def test_wrong_parameter_is_named(
-    tiny: Path, snakemake: Run, tmp_path: Path, change: dict[str, object], named: str
-) -> None:
+def test_wrong_parameter_is_named(tiny: Path, change: dict[str, object], named: str) -> None:
+    params = yaml.safe_load((tiny / "tiny.yaml").read_text())
+    assert problems(params) == []
+    update_config(params, change)
+    assert sum(named in line for line in problems(params)) == 1
+
+
+def test_the_workflow_says_all_that_is_wrong_and_nothing_else(tiny: Path, snakemake: Run, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text(yaml.safe_dump(change))
+    wrong.write_text(yaml.safe_dump({"sigma_q": 1.0, "pretrain": {"steps": 3.0}}))
     done = snakemake(tiny, "-n", "--quiet", also=(wrong,))
-    assert done.returncode != 0
-    (line,) = [line for line in done.stdout.splitlines() if named in line]
-    assert "Traceback" not in done.stdout and "Building DAG" not in done.stdout
+    assert done.returncode != 0 and "Traceback" not in done.stdout and "Building DAG" not in done.stdout
+    for named in ("sigma_q = 1.0: there is no such parameter", "pretrain.steps: 3.0 is not of type 'integer'"):
+        assert sum(named in line for line in done.stdout.splitlines()) == 1
 
 
 def leaves(params: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
