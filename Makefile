@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow test-experiments test-slurm test-faults fuzz lint params docs drawings bench bench-peers lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-experiments test-interruptions test-slurm test-faults fuzz lint params docs drawings bench bench-peers lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,19 +37,25 @@ reproduce:  ## everything from raw videos to the ablation table
 	@echo "  docs/tutorial.md    how to read it, and what to try next"
 	@echo "All other reports: snakemake --cores $(CORES), then reports/index.html"
 
-# Side by side, the longest first: the tests of the workflow and of experiments wait most of the time.
+# Of tests/workflow, those that run DVC: as long as all others together, so they have processes of their own.
+EXPERIMENTS   := tests/workflow/test_dvc.py
+INTERRUPTIONS := tests/workflow/test_interruptions.py tests/workflow/test_sharing.py
+# Side by side, the longest first: these tests wait most of the time.
 test: env  ## the checks and the test suite
-	$(MAKE) --no-print-directory --output-sync --jobs 3 --keep-going \
-		test-experiments test-workflow test-modules lint
+	$(MAKE) --no-print-directory --output-sync --jobs 4 --keep-going \
+		test-experiments test-interruptions test-modules test-workflow lint
 
 test-modules: env
 	$(RUN) pytest -q --ignore tests/workflow --ignore tests/slurm
 
 test-workflow: env
-	$(RUN) pytest -q tests/workflow --ignore tests/workflow/test_dvc.py --ignore tests/workflow/test_sharing.py
+	$(RUN) pytest -q tests/workflow $(addprefix --ignore ,$(EXPERIMENTS) $(INTERRUPTIONS))
 
 test-experiments: env
-	$(RUN) pytest -q tests/workflow/test_dvc.py tests/workflow/test_sharing.py
+	$(RUN) pytest -q $(EXPERIMENTS)
+
+test-interruptions: env
+	$(RUN) pytest -q $(INTERRUPTIONS)
 
 test-slurm: env  ## the workflow on a Slurm cluster that is started here for it (root; installs Debian's Slurm)
 	test -x /usr/sbin/slurmctld || apt-get install --yes --no-install-recommends slurm-wlm munge

@@ -104,6 +104,9 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
     params = profile.variant(variant)
     params["pretrain"] |= {"steps": 1 + count, "log_every": 1, "checkpoint_every": 10**9} | settings
     features, fabric = profile.opened(), start(profile.device, params["pretrain"]["precision"])
+    for store in (features.clips, features.poses, features.iframes):
+        for name in store:  # whose checksums are compared once in a training of hundreds of steps, not in these few
+            store[name]
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = CSVR(params, pose_frames=len(features.keypoints(profile.videos[0], 0)))

@@ -1,7 +1,7 @@
 """The whole workflow, killed at random moments until it is done: it ends as one that nobody disturbed.
 
-By whichever command it is started: Snakemake, `dvc repro` and `dvc exp run` take turns. `make test` kills a few times;
-`make test-faults` (CSVR_KILLS=100) as often as the number says.
+By whichever command it is started: Snakemake, `dvc repro` and `dvc exp run` take turns. As often as CSVR_KILLS says; what
+`make test` interrupts is in tests/workflow/test_interruptions.py.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from tests.faults.runs import Undisturbed, content, repository
+from tests.faults.runs import Undisturbed, content, long, repository
 from tests.workflow.experiments import Repository
 
-KILLS = int(os.environ.get("CSVR_KILLS", "2"))
+KILLS = int(os.environ.get("CSVR_KILLS", "0"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 COMMANDS = (("snakemake", "--cores", "8"), ("dvc", "repro"), ("dvc", "exp", "run"))
 
@@ -32,6 +32,7 @@ def freed(folder: Repository, said: str) -> bool:
     return True
 
 
+@long
 def test_killed_at_any_moment(undisturbed: Undisturbed, tmp_path: Path) -> None:
     rng = random.Random(17)
     killed: Counter[str] = Counter()
