@@ -1,7 +1,7 @@
 """The whole workflow, killed at random moments until it is done: it ends as one that nobody disturbed.
 
-By whichever command it is started: Snakemake, `dvc repro` and `dvc exp run` take turns. As often as CSVR_KILLS says; what
-`make test` interrupts is in tests/workflow/test_interruptions.py.
+By whichever command it is started: Snakemake, `dvc repro` and `dvc exp run` take turns. As often as CSVR_KILLS says;
+what `make test` interrupts is in tests/workflow/test_interruptions.py.
 """
 
 from __future__ import annotations
