@@ -45,7 +45,7 @@ def test_killed_at_any_moment(undisturbed: Undisturbed, tmp_path: Path) -> None:
             process = folder.start(*words)
             stop = sum(killed.values()) < KILLS
             # Early moments are many: most of a resumed run is behind it.
-            after = rng.uniform(1, 0.4 * undisturbed.seconds) if stop else 20 * undisturbed.seconds
+            after = rng.uniform(1, 0.25 * undisturbed.seconds) if stop else 20 * undisturbed.seconds
             try:
                 out, _ = process.communicate(timeout=after)
             except subprocess.TimeoutExpired:
