@@ -8,7 +8,7 @@ TABLE  := reports/table_ablation.md
 RUN    := PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test test-modules test-workflow test-experiments test-interruptions test-slurm test-faults fuzz lint params docs drawings bench bench-peers lock clean
+.PHONY: help env reproduce test test-modules test-workflow test-dvc test-cells test-interruptions test-slurm test-faults fuzz lint params docs drawings bench bench-peers lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,25 +37,24 @@ reproduce:  ## everything from raw videos to the ablation table
 	@echo "  docs/tutorial.md    how to read it, and what to try next"
 	@echo "All other reports: snakemake --cores $(CORES), then reports/index.html"
 
-# Of tests/workflow, those that run DVC: as long as all others together, so they have processes of their own.
-EXPERIMENTS   := tests/workflow/test_dvc.py
-INTERRUPTIONS := tests/workflow/test_interruptions.py tests/workflow/test_sharing.py
-# Side by side, the longest first: these tests wait most of the time.
+# Of tests/workflow, those that run DVC: twice as long as all others together.
+DVC := $(addprefix tests/workflow/test_,dvc.py cells.py interruptions.py sharing.py)
+# Side by side, the longest first: these tests wait for much of the time.
 test: env  ## the checks and the test suite
 	$(MAKE) --no-print-directory --output-sync --jobs 4 --keep-going \
-		test-experiments test-interruptions test-modules test-workflow lint
+		test-dvc test-modules test-workflow test-cells test-interruptions lint
 
 test-modules: env
 	$(RUN) pytest -q --ignore tests/workflow --ignore tests/slurm
 
 test-workflow: env
-	$(RUN) pytest -q tests/workflow $(addprefix --ignore ,$(EXPERIMENTS) $(INTERRUPTIONS))
+	$(RUN) pytest -q tests/workflow $(addprefix --ignore ,$(DVC))
 
-test-experiments: env
-	$(RUN) pytest -q $(EXPERIMENTS)
+test-dvc test-cells: env
+	$(RUN) pytest -q tests/workflow/$(subst -,_,$@).py
 
 test-interruptions: env
-	$(RUN) pytest -q $(INTERRUPTIONS)
+	$(RUN) pytest -q tests/workflow/test_interruptions.py tests/workflow/test_sharing.py
 
 test-slurm: env  ## the workflow on a Slurm cluster that is started here for it (root; installs Debian's Slurm)
 	test -x /usr/sbin/slurmctld || apt-get install --yes --no-install-recommends slurm-wlm munge
