@@ -1,4 +1,4 @@
-"""Cells of tables, shared by Snakemake, DVC, sweeps and experiments: made once, and again if what is behind them changes."""
+"""Cells of tables, shared by Snakemake, DVC and experiments: made once, and again if what is behind them changes."""
 
 from __future__ import annotations
 
