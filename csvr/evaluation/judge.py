@@ -40,8 +40,8 @@ class JudgeEncoder(Encoders):
         super().__init__(model, motion=False)
         self.size = resolution(model["generation"]["generator"])
 
-    def forward(self, clip: Tensor, poses: Tensor) -> dict[str, Tensor]:
-        """Clips (N, 3, T, k·size, k·size) in −1 … 1 → f_s (N, C, t, h, w); poses are not looked at."""
+    def forward(self, clip: Tensor, poses: Tensor, integrated: int | None = None) -> dict[str, Tensor]:
+        """Clips (N, 3, T, k·size, k·size) in −1 … 1 → f_s (N, C, t, h, w); nothing else is looked at."""
         (pooled,) = real_pyramid(clip, [self.size], [torch.arange(clip.shape[2])])
         return super().forward(pooled, poses)
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from csvr.data.ahead import ahead
 from csvr.data.extraction import Video, extract_videos
 from csvr.data.video import frames, to_rgb, upright_size
 from csvr.errors import UserError
@@ -163,7 +164,7 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
     numbers: list[int] = []
     people: list[list[Person]] = []
     size, shape = (0, 0), (1, 1)
-    for more, images, size in _batches(path, settings):  # noqa: B007 (size is the same in all)
+    for more, images, size in ahead(_batches(path, settings)):  # noqa: B007 (size is the same in all)
         numbers += more
         people += detect(images)
         shape = (images.shape[2], images.shape[1])

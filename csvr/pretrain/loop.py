@@ -6,7 +6,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import torch
@@ -16,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from csvr import distributed
 from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
+from csvr.data.ahead import ahead
 from csvr.data.batches import Batch, Features
 from csvr.errors import UserError
 from csvr.pretrain.model import CSVR
@@ -89,8 +89,8 @@ def train(
     model.train()
     recent: list[dict[str, Tensor]] = []
     began = time.monotonic()
-    ahead = fabric.device.type == "cuda"  # on a CPU there is no other core for it
-    drawn = batches(features, videos, settings["batch"], seed, range(start, steps), model.futures, share, ahead)
+    threaded = fabric.device.type == "cuda"  # on a CPU there is no other core for it
+    drawn = batches(features, videos, settings["batch"], seed, range(start, steps), model.futures, share, threaded)
     for step, batch in zip(range(start, steps), drawn, strict=True):
         for group in generators.param_groups:
             group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
@@ -145,24 +145,17 @@ def batches(
     steps: range,
     futures: int,
     share: tuple[int, int],
-    ahead: bool,
+    threaded: bool,
 ) -> Iterator[Batch]:
     """The batches of some training steps, as `Features.draw` gives them.
 
     Args:
         features, videos, size, seed, futures, share: As there.
         steps: Which.
-        ahead: Whether a thread draws the next one while the caller works on this one.
+        threaded: Whether a thread draws the next one while the caller works on this one.
     """
-    if not ahead:
-        yield from (features.draw(videos, size, seed, step, futures, share) for step in steps)
-        return
-    with ThreadPoolExecutor(1) as pool:
-        submitted = (pool.submit(features.draw, videos, size, seed, step, futures, share) for step in steps)
-        waiting = next(submitted, None)
-        while waiting is not None:
-            batch, waiting = waiting.result(), next(submitted, None)
-            yield batch
+    drawn = (features.draw(videos, size, seed, step, futures, share) for step in steps)
+    return ahead(drawn) if threaded else drawn
 
 
 def require_even_shares(settings: dict[str, Any], futures: int, processes: int) -> None:

@@ -22,7 +22,7 @@ HELP, NOTHING, PLAN, JOB = (
     "--help of",
     "snakemake with nothing to do",
     "plan of all jobs (snakemake -n)",
-    "a job with hardly any work:",
+    "from a job's start to its first video:",
 )
 LOADED, BUSY, TWICE, WALL = (
     "commands whose --help imports torch",
@@ -30,6 +30,7 @@ LOADED, BUSY, TWICE, WALL = (
     "steps computed twice",
     "main job, wall time",
 )
+WHOLE = "the whole job, to its end"
 FLOOR, TORCH = "floor: python -c pass", "python -c 'import torch'"
 
 
@@ -85,6 +86,22 @@ def nothing(folder: Path) -> float:
     return time.perf_counter() - began
 
 
+STARTED = """
+import runpy, sys, time
+import av
+
+def first(*args, opened=av.open, **kwargs):
+    print("first video opened at", time.perf_counter(), flush=True)
+    av.open = opened
+    return opened(*args, **kwargs)
+
+av.open = first
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+"""A command that says when it opens its first video: networks are read by then. Its clock is that of all processes."""
+
+
 def jobs(bench: Bench) -> None:
     """Commands with two short videos: nearly all of their time is start and end."""
     folder = bench.scratch / "two"
@@ -106,17 +123,28 @@ def jobs(bench: Bench) -> None:
         "poses": params["pose_extraction"] | {"stride": 40},
     }
 
-    def start(command: str) -> float:
+    def command_line(command: str) -> list[str | Path]:
         output = folder / f"{command}.safetensors"
         output.unlink(missing_ok=True)
         words = [command, "extract"] if command == "poses" else [command]
-        return python(
-            "-m", f"csvr.{words[0]}", *words[1:], "--index", index, "--params", json.dumps(given[command]), "--output",
+        return [
+            f"csvr.{words[0]}", *words[1:], "--index", index, "--params", json.dumps(given[command]), "--output",
             output, "--runs", folder / "runs",
-        )  # fmt: skip
+        ]  # fmt: skip
+
+    def begun(command: str) -> float:
+        words, began = command_line(command), time.perf_counter()
+        shown = re.search(r"first video opened at ([\d.]+)", run([sys.executable, "-c", STARTED, *words]))
+        if not shown:
+            raise RuntimeError(f"{command} opened no video")
+        return float(shown[1]) - began
 
     for command in given:
-        bench.compare(f"{JOB} csvr.{command} of two videos", {CSVR: lambda command=command: start(command)})
+        ways = {
+            CSVR: lambda command=command: begun(command),
+            WHOLE: lambda command=command: python("-m", *command_line(command)),
+        }
+        bench.compare(f"{JOB} csvr.{command} of two videos", ways)
 
 
 def finished(bench: Bench) -> None:
@@ -167,7 +195,7 @@ def goals(figures: Figures) -> list[Goal]:
             "`--help` of every command ≤ 0.5 s: the slowest", max(helps.values(), default=None), 0.5, False, "s", note
         ),
         Goal(none, figures.median(LOADED), 0, False, "commands"),
-        Goal("overhead of a job ≤ 4 s: the slowest", slowest, 4, False, "s"),
+        Goal("overhead of a job (start to first useful work) ≤ 4 s: the slowest", slowest, 4, False, "s"),
         Goal("cores busy ≥ 85 % of the main job's wall time", figures.median(BUSY), 85, unit="%"),
         Goal("nothing computed twice", figures.median(TWICE), 0, False, "steps"),
     ]
