@@ -85,12 +85,12 @@ def test_a_flag_means_the_same_in_all_commands(helps: dict[str, str]) -> None:
     """As docs/commands.md says; where a command has it, it takes as much."""
     listed = (ROOT / "docs/commands.md").read_text().split("## Flags")[1].split("## Exit")[0]
     flags = set(re.findall(r"`(--[a-z-]+)`", "".join(re.findall(r"^\|.*?\|", listed, flags=re.MULTILINE))))
-    assert {"--params", "--device", "--dry-run"} <= flags
+    assert {"--params", "--layout", "--device", "--dry-run"} <= flags
     found = defaultdict(set)
     for name, text in helps.items():
         for flag, value in re.findall(r"^  (--[a-z-]+)(?: (\S+))?", text, flags=re.MULTILINE):
             found[flag].add(value)
-            assert flag != "--accelerator", name
+            assert flag not in ("--accelerator", "--dataset"), name
     assert flags <= found.keys()
     # Neither sometimes with a value and sometimes without, nor under another name.
     assert {flag for flag, values in found.items() if "" in values and len(values) > 1} == set()

@@ -1,4 +1,4 @@
-"""Look into an installed data set before hours are spent: python -m csvr.data check --dataset ucf101 --root data/ucf101
+"""Look into an installed data set before hours are spent: python -m csvr.data check --layout ucf101 --root data/ucf101
 
 Lists are read and every file is opened: videos that are missing, unreadable, too short or the same as another one are
 listed at once, beside counts against the published numbers, and for each class how many videos, of which length and
@@ -90,7 +90,7 @@ def main() -> None:
     parser = cli.parser(__doc__, records=False, writes=False)
     commands = parser.add_subparsers(dest="command", required=True)
     check = cli.subcommand(commands, "check", "Look into every file of an installed data set, and say what is wrong.")
-    check.add_argument("--dataset", choices=LAYOUTS, required=True, help="how it is laid out")
+    check.add_argument("--layout", choices=LAYOUTS, required=True, help="how videos and lists are laid out")
     check.add_argument("--root", type=Path, required=True, help="folder that its archives were unpacked to")
     check.add_argument("--videos", type=Path, help="folder of the videos, if not where the archive puts them")
     check.add_argument("--splits", type=Path, help="folder of the lists, likewise")
@@ -99,12 +99,12 @@ def main() -> None:
     check.add_argument("--threads", type=int, default=1, help="files that are read at once")
     check.add_argument("--output", type=cli.written, help="CSV file of all problems")
     args = cli.parse(parser)
-    layout = LAYOUTS[args.dataset]
+    layout = LAYOUTS[args.layout]
     videos, splits = args.videos or args.root / layout.videos, args.splits or args.root / layout.splits
-    table = index.inspect_all(read(args.dataset, videos, splits, args.split), args.threads)
+    table = index.inspect_all(read(args.layout, videos, splits, args.split), args.threads)
     wrong = problems(table, args.min_frames)
     console = Console()
-    summary = Table("", "here", "published", title=f"{args.dataset}, split {args.split}")
+    summary = Table("", "here", "published", title=f"{args.layout}, split {args.split}")
     different = False
     for name, here, published in counts(table, layout, args.split, len(video_files(videos))):
         different |= published not in (None, here)

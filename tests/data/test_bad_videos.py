@@ -160,7 +160,7 @@ def test_bad_videos_are_left_out_and_counted(
 
 
 def test_check_names_all_bad_videos(installation: Installation, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "csvr.data", "check", "--dataset", "folder", "--root", str(installation.root)]
+    command = [sys.executable, "-m", "csvr.data", "check", "--layout", "folder", "--root", str(installation.root)]
     command += ["--min-frames", "8", "--output", str(tmp_path / "problems.csv")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=120)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr

@@ -73,7 +73,7 @@ def test_from_the_archives_layout_to_a_training_step(
 ) -> None:
     folders = install(layout, tmp_path / "data")
     problems = tmp_path / "problems.csv"
-    check = ["check", "--dataset", layout, "--root", str(tmp_path / "data"), "--min-frames", "32"]
+    check = ["check", "--layout", layout, "--root", str(tmp_path / "data"), "--min-frames", "32"]
     monkeypatch.setattr(sys, "argv", ["data", *check, "--output", str(problems)])
     with pytest.raises(SystemExit) as done:
         data.main()

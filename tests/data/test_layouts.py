@@ -208,7 +208,7 @@ def test_check_lists_everything_at_once(ucf101: tuple[Path, Path], tmp_path: Pat
     first, second, third, _ = sorted(ucf101[0].rglob("*.avi"))
     first.write_bytes(second.read_bytes())
     third.write_bytes(b"junk")
-    command = [sys.executable, "-m", "csvr.data", "check", "--dataset", "ucf101", "--root", str(tmp_path)]
+    command = [sys.executable, "-m", "csvr.data", "check", "--layout", "ucf101", "--root", str(tmp_path)]
     command += ["--min-frames", "9", "--output", str(tmp_path / "problems.csv")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 1, done.stderr
