@@ -7,6 +7,7 @@ wall time is an upper bound. Without `--profile` it plans params.yaml.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import math
 import subprocess
@@ -203,6 +204,18 @@ def composed(profile: str) -> dict[str, Any]:
         return cli.parameters(str(file))
 
 
+def read(flag: str, text: str) -> dict[str, Any]:
+    """The parameters that a flag names.
+
+    Raises:
+        UserError: There are none.
+    """
+    try:
+        return cli.parameters(text)
+    except argparse.ArgumentTypeError as error:
+        raise UserError(f"{flag}: {error}") from error
+
+
 def table(found: list[Step], cluster: dict[str, Any]) -> str:
     """The plan as a Markdown table, with sums."""
     cores, gpus = cluster["cores"], cluster["gpus"]
@@ -222,9 +235,9 @@ def main() -> None:
     parser.add_argument("--cluster", default="development", help="file of params/cluster/, or one of your own")
     parser.add_argument("--gpus", type=int, default=1, help="GPUs of each pretraining")
     args = cli.parse(parser)
-    params = composed(args.profile) if args.profile else cli.parameters(args.params)
+    params = composed(args.profile) if args.profile else read("--params", args.params)
     named = ROOT / "params/cluster" / f"{args.cluster}.yaml"
-    cluster = cli.parameters(str(named if named.exists() else args.cluster))
+    cluster = read("--cluster", str(named if named.exists() else args.cluster))
     if missing := [name for name in RATES if name not in cluster]:
         raise UserError(f"{args.cluster}: {missing[0]} is missing; it takes {', '.join(RATES)}")
     known = pd.read_csv(ROOT / "params/cluster/videos.csv").set_index("dataset")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from csvr.errors import UserError
-from csvr.plan import ROOT, Step, cells, composed, steps
+from csvr.plan import ROOT, Step, cells, composed, read, steps
 from csvr.variants import PRETRAIN, VARIED
 
 CLUSTER = {
@@ -58,6 +58,9 @@ def test_more_workers_than_jobs_are_of_no_use() -> None:
 def test_unknown_names_are_said() -> None:
     with pytest.raises(UserError, match="--profile papr: can't be composed; there is k400_hmdb51"):
         composed("papr")
+    for flag in ("--params", "--cluster"):
+        with pytest.raises(UserError, match=f"{flag}: 'nowhere.yaml' is neither a readable YAML file"):
+            read(flag, "nowhere.yaml")
     other = params()
     other["dataset"] = {"name": "mine", "shards": 1, "iframes": "native"}
     with pytest.raises(UserError, match="nothing is known about mine; add a line to params/cluster/videos.csv"):

@@ -17,6 +17,7 @@ from rich.table import Table
 from csvr import cli
 from csvr.data import index
 from csvr.data.layouts import LAYOUTS, Layout, read, video_files
+from csvr.errors import UserError
 from csvr.files import write_text
 
 NATIVE_GAP = 64
@@ -101,6 +102,11 @@ def main() -> None:
     args = cli.parse(parser)
     layout = LAYOUTS[args.layout]
     videos, splits = args.videos or args.root / layout.videos, args.splits or args.root / layout.splits
+    if not videos.is_dir():
+        raise UserError(
+            f"{videos}: there is no such folder; unpack the archives to {args.root} (docs/datasets.md), "
+            "or name it by --videos"
+        )
     table = index.inspect_all(read(args.layout, videos, splits, args.split), args.threads)
     wrong = problems(table, args.min_frames)
     console = Console()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from csvr.data import __main__ as data
 from csvr.data import index, layouts, shards
 from csvr.data.batches import ClipShape, Features
 from csvr.data.video import encode
@@ -217,3 +218,9 @@ def test_check_lists_everything_at_once(ucf101: tuple[Path, Path], tmp_path: Pat
     assert f"the same as {second}" in found[str(first)] or f"the same as {first}" in found[str(second)]
     assert "9,537" in done.stdout and "4 of 4 videos have something wrong" in done.stdout
     assert str(third) in done.stdout  # whole, however long
+
+
+def test_check_of_what_is_not_there_says_where_to_put_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["data", "check", "--layout", "hmdb51", "--root", str(tmp_path)])
+    with pytest.raises(UserError, match="/hmdb51: there is no such folder; unpack the archives to"):
+        data.main()
