@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import re
+import select
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
@@ -150,12 +151,11 @@ def shard_parser(description: str | None, source: bool = True) -> argparse.Argum
 
     Args:
         description: Of the command.
-        source: Whether it reads re-encoded videos and nothing but an index says which videos.
+        source: Whether nothing but an index says which videos.
     """
     result = parser(description)
     if source:
         result.add_argument("--index", type=Path, required=True, help="index of the data set (python -m csvr.index)")
-        result.add_argument("--reencoded", type=Path, help="shard of python -m csvr.reencode, to read instead")
     result.add_argument(
         "--shard",
         type=shard,
@@ -166,6 +166,11 @@ def shard_parser(description: str | None, source: bool = True) -> argparse.Argum
     result.add_argument("--params", type=parameters, required=True, help="parameters: YAML text or file")
     result.add_argument("--output", type=written, required=True, help="shard file (safetensors)")
     return result
+
+
+def add_reencoded(target: argparse.ArgumentParser) -> None:
+    """Add the flag that names re-encoded videos."""
+    target.add_argument("--reencoded", type=Path, help="shard of python -m csvr.reencode, to read instead")
 
 
 def features_parser(description: str | None) -> argparse.ArgumentParser:
@@ -258,14 +263,29 @@ def run(main: Callable[[], None]) -> None:
 
     try:
         main()
+        sys.stdout.flush()
     except KeyboardInterrupt as error:
         # A signal other than Ctrl-C's is named by who caught it (csvr.tracking.record).
         end("interrupted", Exit.TERMINATED if error.args else Exit.INTERRUPTED)
     except Exception as error:
+        if nobody_reads(error):
+            sys.exit(Exit.FAILED)
         message = str(error) if isinstance(error, UserError) else fault(error)
         if message is None:
             raise
         end(message, Exit.MEND)
+
+
+def nobody_reads(error: Exception) -> bool:
+    """Whether what reads stdout has ended (`| head`); what is still to be written goes nowhere then."""
+    if not isinstance(error, BrokenPipeError):
+        return False
+    stdout = select.poll()
+    stdout.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in stdout.poll(0)):
+        return False  # another pipe
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def fault(error: BaseException) -> str | None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
-    args = cli.parse(cli.shard_parser(__doc__))
+    parser = cli.shard_parser(__doc__)
+    cli.add_reencoded(parser)
+    args = cli.parse(parser)
     from csvr.data.clips import STORAGES, packed, read_video
     from csvr.data.extraction import extract_shard
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Parse flags, extract under a Sacred run."""
-    args = cli.parse(cli.shard_parser(__doc__))
+    parser = cli.shard_parser(__doc__)
+    cli.add_reencoded(parser)
+    args = cli.parse(parser)
     from csvr.data.extraction import extract_shard
     from csvr.data.iframes import read_iframes
 

@@ -115,7 +115,7 @@ def main() -> None:
     source = extraction.add_mutually_exclusive_group(required=True)
     source.add_argument("--videos", type=Path, nargs="+", help="video files, or .txt files with one path a line")
     source.add_argument("--index", type=Path, help="index of the data set (python -m csvr.index)")
-    extraction.add_argument("--reencoded", type=Path, help="shard of python -m csvr.reencode, to read instead")
+    cli.add_reencoded(extraction)
     showing = cli.subcommand(commands, "show", "Draw the poses of one video on it.")
     showing.add_argument("video", type=Path, help="video file")
     showing.add_argument(

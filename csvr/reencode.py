@@ -10,7 +10,9 @@ from csvr import cli
 
 def main() -> None:
     """Parse flags, re-encode under a Sacred run."""
-    args = cli.parse(cli.shard_parser(__doc__))
+    parser = cli.shard_parser(__doc__)
+    parser.set_defaults(reencoded=None)  # which other extractions may read
+    args = cli.parse(parser)
     from csvr.data.extraction import extract_shard
     from csvr.data.reencoding import Settings, reencode
 

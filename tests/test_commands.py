@@ -181,6 +181,30 @@ def test_exit_codes_are_those_of_the_docs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("print('x' * 100_000)", cli.Exit.FAILED, ""),
+        ("raise BrokenPipeError('another one')", cli.Exit.FAILED, "BrokenPipeError: another one"),
+    ],
+)  # fmt: skip
+def test_output_that_nobody_reads_on_is_no_traceback(words: str, code: int, said: str) -> None:
+    """`python -m csvr.plan | head`; any other pipe that breaks is told."""
+    reads, writes = os.pipe()
+    if not said:
+        os.close(reads)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"import os; from csvr import cli; cli.run(lambda: exec({words!r}))"],
+        cwd=ROOT, text=True, stdout=writes, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(writes)
+    assert done.returncode == code and done.stderr.strip().endswith(said) and bool(said) == bool(done.stderr)
+
+
+def test_only_what_reads_reencoded_videos_takes_them(helps: dict[str, str]) -> None:
+    assert {name for name, text in helps.items() if "--reencoded" in text} == {"clips", "iframes", "poses extract"}
+
+
+@pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, cli.Exit.INTERRUPTED), (signal.SIGTERM, cli.Exit.TERMINATED)]
 )
 def test_a_recorded_command_that_is_ended(tmp_path: Path, number: signal.Signals, code: int) -> None:

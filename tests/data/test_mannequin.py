@@ -1,14 +1,19 @@
 """The embedded data set: layout, reproducibility, and what the classes may and may not be told apart by."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from csvr import mannequin as command
 from csvr.data import index, layouts, mannequin, motions
 from csvr.data.shards import Shards
 from csvr.errors import UserError
+from csvr.tracking import record
+from csvr.tracking.sources import ROOT
 
 PARAMS = {
     "seed": 1, "frames": 12, "size": 64, "fps": 15, "gop": 12, "b_frames": 2, "quality": 6,
@@ -20,6 +25,21 @@ PARAMS = {
 def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     root = tmp_path_factory.mktemp("mannequin")
     return root, mannequin.generate(root, PARAMS, workers=2)
+
+
+def test_parameters_may_be_those_of_the_workflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the command's help says; others are named."""
+    wanted: list[dict[str, object]] = []
+    monkeypatch.setattr(record, "record", lambda name, main, config, runs: wanted.append(config))
+    words = ["mannequin", "--root", str(tmp_path), "--output", str(tmp_path / "dataset.json"), "--params"]
+    whole = (ROOT / "params.yaml").read_text()
+    for text in (whole, yaml.safe_dump(yaml.safe_load(whole)["dataset"]["generate"])):
+        monkeypatch.setattr(sys, "argv", [*words, text])
+        command.main()
+    assert wanted[0] == wanted[1] and set(wanted[0]) == set(PARAMS)
+    monkeypatch.setattr(sys, "argv", [*words, "{seed: 1, frame: 12}"])
+    with pytest.raises(UserError, match="missing or unknown: .*frame, frames"):
+        command.main()
 
 
 def build(root: Path, min_frames: int) -> pd.DataFrame:
