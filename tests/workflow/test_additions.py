@@ -1,7 +1,11 @@
-"""What the README says under "Add something", done word by word in a copy of the repository."""
+"""What the README says under "Add something", done word by word in a copy of the repository.
+
+Each thing is at most ten lines of a file, whose other lines are those of the file that it is copied from.
+"""
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from pathlib import Path
@@ -14,6 +18,7 @@ from tests.workflow.repository import ROOT, command, copy_repository
 
 COMPOSE = "workflow/scripts/compose_params.py"
 README = (ROOT / "README.md").read_text()
+MOST_LINES = 10
 
 
 @pytest.fixture
@@ -43,31 +48,60 @@ def plan(folder: Path, *words: str) -> tuple[str, dict[str, int]]:
     return done.stdout, {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE)}
 
 
-def insert(config: Path, name: str, line: str) -> None:
-    """`line` before `_self_` in the defaults list, `name` behind the variants."""
+def write(path: Path, text: str, template: str = "") -> None:
+    """A file whose lines are those of `template`, but for a few."""
+    new = [line for line in difflib.ndiff(template.splitlines(), text.splitlines()) if line.startswith("+ ")]
+    assert 0 < len(new) <= MOST_LINES, new
+    path.write_text(text)
+
+
+def insert(config: Path, line: str) -> None:
+    """`line` before `_self_` in the defaults list."""
     text = config.read_text()
-    text = text.replace("  - _self_\n", f"  {line}\n  - _self_\n", 1)
-    config.write_text(re.sub(r"^(variants: \[.*)\]$", rf"\1, {name}]", text, flags=re.MULTILINE))
+    write(config, text.replace("  - _self_\n", f"  {line}\n  - _self_\n", 1), text)
 
 
-def test_an_ablation(folder: Path) -> None:
+def append(file: Path, name: str) -> None:
+    """`name` behind its `variants`."""
+    text = file.read_text()
+    write(file, re.sub(r"^(variants: \[.*)\]$", rf"\1, {name}]", text, flags=re.MULTILINE), text)
+
+
+def replace(text: str, key: str, value: str) -> str:
+    """With another value of a key, whatever lines it had."""
+    found = re.subn(rf"^{key}:.*\n(?: .*\n)*", f"{key}: {value}\n", text, flags=re.MULTILINE)
+    assert found[1] == 1, key
+    return found[0]
+
+
+def test_an_ablation_and_a_form_of_the_integration_layer(folder: Path) -> None:
     file, *keys = said("An ablation", "slow")[:5]
     assert keys == ["name", "title", "description", "set"]
     values = ["slow", "half the rate", "A smaller learning rate.", {"pretrain.lr": 0.0015}]
-    (folder / file).write_text(yaml.safe_dump(dict(zip(keys, values, strict=True))))
-    line, config, place, _, variants, make = said("An ablation", "slow")[5:11]
-    assert (line, place, variants, make) == ("- ablation@ablations.slow: slow", "_self_", "variants", "make params")
-    insert(folder / config, "slow", line)
+    write(folder / file, yaml.safe_dump(dict(zip(keys, values, strict=True))))
+    line, config, place, name, variants, make, *form = said("An ablation", "slow")[5:]
+    assert (line, place, name) == ("- ablation@ablations.slow: slow", "_self_", "slow")
+    assert (variants, make) == ("variants", "make params")
+    insert(folder / config, line)
+    append(folder / config, name)
+    assert form == ["model.integration.*", "variants", "params/integration/embedded.yaml"]
+    values = ["still", "one time step", "f_i with the time steps of f_s.", {"model.integration.time": "static"}]
+    write(folder / file.replace("slow", "still"), yaml.safe_dump(dict(zip(keys, values, strict=True))))
+    insert(folder / config, line.replace("slow", "still"))
+    append(folder / form[2], "still")
     _, before = plan(folder, "reports/table_ablation.md")
     # Those that the README lists, in its block of that command.
     block = README.split("$ snakemake --cores 8 reports/table_ablation.md\n")[1].split("…")[0]
     assert before == {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", block, re.MULTILINE)}
     assert f"{before['total']} of {before['total']} steps (100%) done" in README
     make_params(folder)
-    shown, jobs = plan(folder, "reports/table_ablation.md")
-    seeds = len(yaml.safe_load((folder / "params.yaml").read_text())["seeds"])
-    assert jobs["pretrain"] == before["pretrain"] + seeds and jobs["evaluate"] == before["evaluate"] + seeds
+    shown, jobs = plan(folder, "reports/table_ablation.md", "reports/table_integration.md")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    assert params["integration"]["variants"][-1] == "still"
+    more = len(params["seeds"]) + len(params["integration"]["variants"]) * len(params["integration"]["seeds"])
+    assert jobs["pretrain"] == before["pretrain"] + more and jobs["evaluate"] == before["evaluate"] + more
     assert f"{results(variant='slow')}/networks.safetensors" in shown
+    assert f"{results(variant='still', seed=1)}/networks.safetensors" in shown
 
 
 def test_the_ablation_of_the_tutorial(folder: Path) -> None:
@@ -76,8 +110,9 @@ def test_the_ablation_of_the_tutorial(folder: Path) -> None:
     (content,) = re.findall(r"```yaml\n(.*?)```", tutorial, flags=re.DOTALL)
     (line,) = re.findall(r"add `(- ablation@[^`]*)`", tutorial)
     path, name = file
-    (folder / path).write_text(content)
-    insert(folder / "params/config.yaml", name, line)
+    write(folder / path, content)
+    insert(folder / "params/config.yaml", line)
+    append(folder / "params/config.yaml", name)
     make_params(folder)
     shown, _ = plan(folder, "reports/table_ablation.md")
     assert f"{results(variant=name, seed=4)}/metrics.json" in shown
@@ -85,13 +120,16 @@ def test_the_ablation_of_the_tutorial(folder: Path) -> None:
 
 def test_a_data_set(folder: Path) -> None:
     spans = said("A data set", "mine")
-    template, file = spans[:2]
-    text = (folder / template).read_text()
-    for key in ("name: mine", "layout: folder", "groups: {}"):
-        assert key in spans
-    settings = yaml.safe_load(text) | {"name": "mine", "layout": "folder", "groups": {}}
-    settings |= dict.fromkeys(("raw", "root", "videos", "splits"), "data/mine")
-    (folder / file).write_text(yaml.safe_dump(settings))
+    template, file, name, layout, *folders = spans[:8]
+    assert (name, layout, folders) == ("name: mine", "layout: folder", ["raw", "root", "videos", "splits"])
+    assert spans[8:10] == ["splits", "groups: {}"]
+    text = before = (folder / template).read_text()
+    for key, value in (each.split(": ") for each in (name, layout, spans[9])):
+        text = replace(text, key, value)
+    for key in folders:
+        text = replace(text, key, "data/mine")
+    write(folder / file, text, before)
+    settings = yaml.safe_load(text)
     for part in ("train", "test"):
         assert f"<videos>/{part}/<class>/" in spans
         for kind in ("jump", "sit"):
@@ -111,9 +149,9 @@ def test_a_backbone(folder: Path) -> None:
     assert (line, make) == ("backbone: wide", "make params")
     text = (folder / "params/backbone/embedded.yaml").read_text()
     assert "width: 16" in text
-    (folder / file).write_text(text.replace("width: 16", "width: 24"))
-    path = folder / config
-    path.write_text(path.read_text().replace("- backbone: embedded", f"- {line}"))
+    write(folder / file, text.replace("width: 16", "width: 24"), text)
+    listed = (folder / config).read_text()
+    write(folder / config, listed.replace("- backbone: embedded", f"- {line}"), listed)
     make_params(folder)
     assert yaml.safe_load((folder / "params.yaml").read_text())["model"]["backbone"]["width"] == 24
     shown, jobs = plan(folder, "reports/table_models.md", "-p")
