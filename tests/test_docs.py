@@ -96,6 +96,19 @@ def test_pages_that_texts_name_exist() -> None:
     assert {(found, where) for found, where in named if not (ROOT / found).exists()} == set()
 
 
+def test_results_are_committed_before_an_experiment() -> None:
+    """`dvc checkout` leads back to what the last commit names; results that none names it removes."""
+    blocks = [
+        block
+        for page in PAGES
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    ]
+    found = [block for block in blocks if re.search(r"^dvc repro.*^dvc exp run", block, re.MULTILINE | re.DOTALL)]
+    assert found
+    ordered = re.compile(r"^dvc repro.*^git commit -am .*^dvc exp run", re.MULTILINE | re.DOTALL)
+    assert [block for block in found if not ordered.search(block)] == []
+
+
 def test_targets_of_make_exist() -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     named = {
@@ -176,11 +189,29 @@ def test_files_of_commands_exist() -> None:
     assert {each for each in named if not (ROOT / each[0]).exists()} == set()
 
 
+def strings_of_csvr() -> str:
+    """The code of csvr and of the workflow; a string that goes on in the next line is one."""
+    sources = [path.read_text() for folder in ("csvr", "workflow") for path in (ROOT / folder).rglob("*.[ps][ym]*")]
+    return re.sub(r'"\s*\n\s*f?"', "", "\n".join(sources))
+
+
+def test_reasons_of_bad_videos_are_real() -> None:
+    """In the table of docs/datasets.md: what stands between brackets, numbers and … is in one string of the code."""
+    table = (ROOT / "docs/datasets.md").read_text().split("| What it is | What becomes of it |")[1].split("\n\n")[0]
+    cells = [line.split(" | ")[1] for line in table.strip().splitlines()[1:]]
+    reasons = [span for cell in cells for span in re.findall(r"`((?:missing|unreadable|\()[^`]*)`", cell)]
+    assert len(reasons) > 10
+    reasons.remove("(Permission denied)")  # the system's
+    ours = strings_of_csvr()
+    pieces = [
+        piece.strip().removeprefix("a ") for reason in reasons for piece in re.split(r"[…()×,]|\d+(?:\.\d+)?", reason)
+    ]
+    assert [piece for piece in pieces if piece not in ours] == []
+
+
 def test_messages_of_the_troubleshooting_table_are_real() -> None:
     """What stands between two … of a message is in one string of the code; Snakemake's are in Snakemake."""
-    sources = [path.read_text() for folder in ("csvr", "workflow") for path in (ROOT / folder).rglob("*.[ps][ym]*")]
-    # Strings that go on in the next line.
-    ours = re.sub(r'"\s*\n\s*f?"', "", "\n".join(sources))
+    ours = strings_of_csvr()
     theirs = re.sub(r'"\s*\n\s*f?"', "", Path(snakemake.exceptions.__file__).read_text())
     table = (ROOT / "README.md").read_text().split("| Message |")[1].split("\n\n")[0]
     messages = re.findall(r"^\| `([^`]+)`( \(Snakemake\))? \|", table, flags=re.MULTILINE)
