@@ -9,6 +9,7 @@ import os
 import re
 import select
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
@@ -254,6 +255,7 @@ def run(main: Callable[[], None]) -> None:
     faulty disk, no memory. Anything else that goes wrong leaves its traceback.
     """
     handler = Handler(sys.stderr)
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # in Sacred
     logging.basicConfig(handlers=[handler], level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
     def end(message: object, code: Exit) -> NoReturn:

@@ -66,11 +66,11 @@ def parse() -> argparse.Namespace:
         if name in ("curves", "summary"):
             count = "+" if name == "curves" else "*"
             command.add_argument(
-                "--histories",
+                "--history",
                 type=Path,
                 nargs=count,
                 required=True,
-                help="loss terms over pretraining: <cell>/seed<k>/history.csv",
+                help="training curves of python -m csvr.pretrain: <cell>/seed<k>/history.csv",
             )
         if name == "summary":
             command.add_argument("--plots", type=cli.written, required=True, help="folder for tables to plot (CSV)")
@@ -151,7 +151,7 @@ def main() -> None:
     if args.command == "generation":
         generation.write(args.quality, args.output, expected, args.index)
     elif args.command == "curves":
-        curves.draw(args.histories, expected, *args.output)
+        curves.draw(args.history, expected, *args.output)
     else:
         results: Results = load(args.metrics, expected, args.index)
         if args.command == "ablation":
@@ -176,7 +176,7 @@ def main() -> None:
         elif args.command == "summary":
             measured = args.pose_quality
             quality = pose_quality.read(measured, expected, args.index)["all"] if measured else None
-            summary.write(results, args.histories, quality, args.output, args.plots)
+            summary.write(results, args.history, quality, args.output, args.plots)
         else:
             per_class.draw(results, *args.output)
 

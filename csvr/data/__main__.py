@@ -96,7 +96,12 @@ def main() -> None:
     check.add_argument("--videos", type=Path, help="folder of the videos, if not where the archive puts them")
     check.add_argument("--splits", type=Path, help="folder of the lists, likewise")
     check.add_argument("--split", type=int, default=1, help="number of the official split")
-    check.add_argument("--min-frames", type=int, default=128, help="clip and future (default: 128, 2 × 16 × stride 4)")
+    check.add_argument(
+        "--min-frames",
+        type=int,
+        default=128,
+        help="shortest usable video, in frames (default: 128, a clip of 16 with stride 4 and its future)",
+    )
     check.add_argument("--threads", type=int, default=1, help="files that are read at once")
     check.add_argument("--output", type=cli.written, help="CSV file of all problems")
     args = cli.parse(parser)

@@ -273,16 +273,16 @@ def test_curves(call, expect, tmp_path):
     write_history(untrained, pd.DataFrame({"step": [0], "run": "7"}), expect)
     outputs = [tmp_path / f"curves{suffix}" for suffix in HEADS]
     flags = "--expect", json.dumps(expect), "--output", *outputs
-    call("curves", "--histories", *paths, untrained, *flags)
+    call("curves", "--history", *paths, untrained, *flags)
     assert_drawn(*outputs)
     with pytest.raises(UserError, match="not trained"):
-        call("curves", "--histories", untrained, *flags)
+        call("curves", "--history", untrained, *flags)
     untrained.write_text("")
     with pytest.raises(UserError, match=r"random_init/.*/seed0.*history_sha256 = .*expected .*--forcerun pretrain"):
-        call("curves", "--histories", untrained, *flags)
+        call("curves", "--history", untrained, *flags)
     other = expect | {"code": expect["code"] | {"pretrain": "new"}}
     with pytest.raises(UserError, match="code = 'ppp.*expected 'new'.*--forcerun pretrain"):
-        call("curves", "--histories", *paths, "--expect", json.dumps(other), "--output", *outputs)
+        call("curves", "--history", *paths, "--expect", json.dumps(other), "--output", *outputs)
 
 
 def test_sigma(make, call, expect, tmp_path):
@@ -329,7 +329,7 @@ def test_summary(make, call, expect, tmp_path):
 
     def run(main: str) -> dict[str, Any]:
         call(
-            "summary", "--metrics", *paths, "--histories", *histories, "--expect", json.dumps(expect | {"main": main}),
+            "summary", "--metrics", *paths, "--history", *histories, "--expect", json.dumps(expect | {"main": main}),
             "--output", output, "--plots", plots,
         )  # fmt: skip
         return json.loads(output.read_text())

@@ -64,7 +64,7 @@ rule figure_training_curves:
         "Drawing the training curves"
     shell:
         """
-        python -m csvr.report curves --histories {input.histories:q} --expect {input.expected:q} \
+        python -m csvr.report curves --history {input.histories:q} --expect {input.expected:q} \
             --output {output:q} >{log:q} 2>&1
         """
 
@@ -211,14 +211,14 @@ rule figure_dataset:
         mem_mb=memory(1500),
         runtime=minutes(30),
     params:
-        code=code_hash("figures"),
+        code=code_hash("contact_sheet"),
         # In their own order.
         groups=lambda wildcards: json.dumps(DATASETS[wildcards.dataset]["groups"], ensure_ascii=False),
     message:
         "Drawing the contact sheet of {wildcards.dataset}"
     shell:
         """
-        python -m csvr.figures contact-sheet --index {input.index:q} --groups {params.groups:q} \
+        python -m csvr.contact_sheet --index {input.index:q} --groups {params.groups:q} \
             --output {output:q} >{log:q} 2>&1
         """
 

@@ -51,7 +51,7 @@ rule summarise:
         "Writing all numbers for dvc metrics and plots"
     shell:
         """
-        python -m csvr.report summary --metrics {input.metrics:q} --histories {input.histories:q} {params.quality} \
+        python -m csvr.report summary --metrics {input.metrics:q} --history {input.histories:q} {params.quality} \
             --index {input.index:q} --expect {input.expected:q} --output {output.metrics:q} \
             --plots "$(dirname {output.plots[0]:q})" >{log:q} 2>&1
         """
