@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--networks", type=Path, required=True, help="output of python -m csvr.pretrain")
-    parser.add_argument("--variant", required=True, help="name of the ablation, for the record")
+    parser.add_argument("--variant", required=True, help="name of the variant, for the record")
     parser.add_argument(
         "--pretrained-index", type=Path, help="index of the data set of pretraining, if it is another one than --index"
     )
