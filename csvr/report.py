@@ -1,4 +1,4 @@
-"""Make one report from finished runs: python -m csvr.report {ablation,integration,generation,per-class,…} …
+"""Make one report from finished runs: python -m csvr.report {ablation,integration,sigma,per-class,…} …
 
 Every table is written as Markdown (`--output`) with .html, .tex and .csv beside it. Each report refuses results that
 were not made as `--expect` says; check lists those among what is missing, failed or odd; index has all on one page.
@@ -12,7 +12,7 @@ from pathlib import Path
 from csvr import cli
 from csvr.errors import UserError
 
-BESIDE = ("linear-probe", "retrieval", "recognition")
+BESIDE = ("linear-probe", "retrieval", "action-recognition")
 """Reports with published numbers beside ours."""
 REPORTS = {
     "ablation": "Accuracy of every variant: table and figure.",
@@ -21,17 +21,17 @@ REPORTS = {
     "features": "Accuracy by feature, f_s, f_d, f_i and all.",
     "linear-probe": "Accuracy by amount of labels, with published numbers beside.",
     "retrieval": "Retrieval by depth, with published numbers beside.",
-    "recognition": "Accuracy fine-tuned, with published numbers beside.",
+    "action-recognition": "Accuracy fine-tuned, with published numbers beside.",
     "cost": "Time, memory and sizes of networks.",
-    "generation": "Quality of generated clips.",
+    "generation-quality": "Quality of generated clips.",
     "pose-quality": "How good poses are: those predicted and, with a file of csvr.pose_quality, those estimated.",
     "per-class": "Accuracy of each class by feature (a figure).",
     "confusion": "Which classes are taken for which (a figure).",
-    "curves": "Loss terms over pretraining (a figure).",
+    "training-curves": "Loss terms over pretraining (a figure).",
     "summary": "All numbers as JSON, and tables to plot.",
 }
 """What each report shows."""
-DRAWINGS = ("per-class", "curves", "confusion")
+DRAWINGS = ("per-class", "training-curves", "confusion")
 """Reports that are a figure and no table."""
 
 
@@ -47,9 +47,9 @@ def parse() -> argparse.Namespace:
             help="PNG, SVG and PDF files to write" if drawing else "file to write",
         )  # fmt: skip
         command.add_argument("--expect", type=cli.parameters, required=True, help="variants, seeds, groups, hashes")
-        if name != "curves":
+        if name != "training-curves":
             command.add_argument("--index", type=Path, help="index of the data set; results on another are refused")
-        if name not in ("curves", "generation"):
+        if name not in ("training-curves", "generation-quality"):
             command.add_argument("--metrics", type=Path, nargs="+", required=True, help="files of csvr.evaluate")
         if name in BESIDE:
             command.add_argument("--published", type=Path, required=True, help="file of params/published/")
@@ -59,12 +59,12 @@ def parse() -> argparse.Namespace:
             command.add_argument(
                 "--pose-quality", type=Path, help="file of csvr.pose_quality, if there are true keypoints"
             )
-        if name == "generation":
+        if name == "generation-quality":
             command.add_argument(
                 "--quality", type=Path, nargs="+", required=True, help="files of csvr.generation_quality"
             )
-        if name in ("curves", "summary"):
-            count = "+" if name == "curves" else "*"
+        if name in ("training-curves", "summary"):
+            count = "+" if name == "training-curves" else "*"
             command.add_argument(
                 "--history",
                 type=Path,
@@ -148,9 +148,9 @@ def main() -> None:
     from csvr.reporting.results import Expectation, Results, load
 
     expected = Expectation.of(args.expect)
-    if args.command == "generation":
+    if args.command == "generation-quality":
         generation.write(args.quality, args.output, expected, args.index)
-    elif args.command == "curves":
+    elif args.command == "training-curves":
         curves.draw(args.history, expected, *args.output)
     else:
         results: Results = load(args.metrics, expected, args.index)
@@ -163,7 +163,9 @@ def main() -> None:
         elif args.command == "pose-quality":
             pose_quality.write(results, args.output, args.pose_quality, args.index)
         elif args.command in BESIDE:
-            beside = {"linear-probe": linear_probe, "retrieval": recall, "recognition": recognition}[args.command]
+            beside = {"linear-probe": linear_probe, "retrieval": recall, "action-recognition": recognition}[
+                args.command
+            ]
             beside.write(results, args.output, args.published)
         elif args.command == "features":
             features.write(results, args.output)

@@ -73,7 +73,7 @@ def table(call: Callable[..., None], expect: dict[str, Any], tmp_path: Path) -> 
                     paths.append(path)
         shown = expect | {"variants": about, "order": ["full", "no_pose"], "seeds": [0, 1], "code": CODE} | wanted
         output = tmp_path / "table.md"
-        call("generation", "--quality", *paths, "--expect", json.dumps(shown), "--output", output)
+        call("generation-quality", "--quality", *paths, "--expect", json.dumps(shown), "--output", output)
         return output.read_text()
 
     return run

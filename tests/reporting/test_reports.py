@@ -273,16 +273,16 @@ def test_curves(call, expect, tmp_path):
     write_history(untrained, pd.DataFrame({"step": [0], "run": "7"}), expect)
     outputs = [tmp_path / f"curves{suffix}" for suffix in HEADS]
     flags = "--expect", json.dumps(expect), "--output", *outputs
-    call("curves", "--history", *paths, untrained, *flags)
+    call("training-curves", "--history", *paths, untrained, *flags)
     assert_drawn(*outputs)
     with pytest.raises(UserError, match="not trained"):
-        call("curves", "--history", untrained, *flags)
+        call("training-curves", "--history", untrained, *flags)
     untrained.write_text("")
     with pytest.raises(UserError, match=r"random_init/.*/seed0.*history_sha256 = .*expected .*--forcerun pretrain"):
-        call("curves", "--history", untrained, *flags)
+        call("training-curves", "--history", untrained, *flags)
     other = expect | {"code": expect["code"] | {"pretrain": "new"}}
     with pytest.raises(UserError, match="code = 'ppp.*expected 'new'.*--forcerun pretrain"):
-        call("curves", "--history", *paths, "--expect", json.dumps(other), "--output", *outputs)
+        call("training-curves", "--history", *paths, "--expect", json.dumps(other), "--output", *outputs)
 
 
 def test_sigma(make, call, expect, tmp_path):

@@ -16,7 +16,7 @@ from tests.reporting.conftest import ACCURACY
 from tests.workflow.repository import ROOT
 
 PUBLISHED = ROOT / "params/published"
-BESIDE = {"linear-probe": "linear", "retrieval": "retrieval", "recognition": "finetune"}
+BESIDE = {"linear-probe": "linear", "retrieval": "retrieval", "action-recognition": "finetune"}
 Make = Callable[..., list[Path]]
 
 
@@ -100,7 +100,7 @@ def test_retrieval(report: Callable[..., str], make: Make, tmp_path: Path) -> No
 
 def test_action_recognition(report: Callable[..., str], make: Make) -> None:
     paths = make()
-    text = report("recognition", paths)
+    text = report("action-recognition", paths)
     found = rows(text, "Ours")
     assert len(found) == 1 + len(ACCURACY) and found["head"][5:] == ["top-1, 8 labels a class"]
     assert found["title of full (this run)"][:4] == ["mannequin", "r3d", "4x56", "RGB + poses"]
@@ -120,9 +120,9 @@ def test_published_rows_stand_beside_and_apart(report: Callable[..., str], make:
     # No number is set off, whatever it is beside.
     assert "**" not in same + other
     (own,) = [line for line in lines[other] if line.startswith("| CSVR |")]
-    assert "not available" in own and "| CMD |" not in other or name == "recognition"
+    assert "not available" in own and "| CMD |" not in other or name == "action-recognition"
     assert "No number is in bold here" in text and "MVCGC paper" in text
-    if name == "recognition":
+    if name == "action-recognition":
         assert "| CMD | 2021 | UCF101 | R(2+1)D-26 | 16x112 | RGB | 79.7 | C |" in same
         assert "Ours are not comparable with the published rows" in text
         assert "conflict: V has 92.7" in other
@@ -137,12 +137,12 @@ def test_full_fine_tuning_is_not_called_incomparable(report: Callable[..., str],
 
     for about in expect["variants"].values():
         about["params"]["evaluate"]["finetune"]["per_class"] = None
-    text = report("recognition", make(edit), dataset="hmdb51")
+    text = report("action-recognition", make(edit), dataset="hmdb51")
     assert "top-1, all labels" in text and "not comparable" not in text and "| 48.6 | C |" in text
 
 
 def test_ssv2_has_its_own_published_rows(report: Callable[..., str], make: Make) -> None:
-    text = report("recognition", make(), PUBLISHED / "ssv2.csv", dataset="ssv2")
+    text = report("action-recognition", make(), PUBLISHED / "ssv2.csv", dataset="ssv2")
     assert (
         "# Action recognition on ssv2" in text and "| 47.76 | R |" in text and "UCF101" not in text.split("## Ours")[1]
     )

@@ -64,7 +64,7 @@ rule figure_training_curves:
         "Drawing the training curves"
     shell:
         """
-        python -m csvr.report curves --history {input.histories:q} --expect {input.expected:q} \
+        python -m csvr.report training-curves --history {input.histories:q} --expect {input.expected:q} \
             --output {output:q} >{log:q} 2>&1
         """
 

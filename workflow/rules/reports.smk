@@ -22,14 +22,14 @@ MEASURED = {
         "csvr.report retrieval", "Retrieval", "R@k", "table_retrieval", "params/published/retrieval.csv"
     ),
     "action_recognition": Report(
-        "csvr.report recognition",
+        "csvr.report action-recognition",
         "Action recognition",
         "accuracy after fine-tuning",
         "table_action_recognition",
         "params/published/finetune.csv",
     ),
     "ssv2": Report(
-        "csvr.report recognition",
+        "csvr.report action-recognition",
         "Action recognition",
         "accuracy after fine-tuning",
         "table_action_recognition",

@@ -197,7 +197,7 @@ rule table_generation_quality:
         "Writing the table of generated clips"
     shell:
         """
-        python -m csvr.report generation --quality {input.quality:q} --index {input.index:q} \
+        python -m csvr.report generation-quality --quality {input.quality:q} --index {input.index:q} \
             --expect {input.expected:q} --output {output.table:q} >{log:q} 2>&1
         """
 
