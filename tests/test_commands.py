@@ -96,6 +96,18 @@ def test_a_flag_means_the_same_in_all_commands(helps: dict[str, str]) -> None:
     assert {flag for flag, values in found.items() if "" in values and len(values) > 1} == set()
 
 
+def test_reports_have_the_names_of_their_rules() -> None:
+    """`rule table_pose_quality` calls `csvr.report pose-quality`; likewise the tables that params/config.yaml names."""
+    texts = [path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")]
+    rules = [rule for text in texts for rule in re.split(r"^rule ", text, flags=re.MULTILINE)[1:]]
+    found = [re.search(r"\A(?:table|figure)_(\w+):.*csvr\.report ([a-z-]+)", rule, re.DOTALL) for rule in rules]
+    named = [(each[1], each[2]) for each in found if each]
+    named += [pair for text in texts for pair in re.findall(r'"(\w+)": Report\(\s*"csvr\.report ([a-z-]+)"', text)]
+    named.remove(("ssv2", "action-recognition"))  # of another data set
+    assert len(named) > 10
+    assert [(rule, report) for rule, report in named if rule != report.replace("-", "_")] == []
+
+
 def parser() -> argparse.ArgumentParser:
     result = cli.parser("A command.")
     result.add_argument("--index", type=Path, required=True, help="read")
