@@ -6,6 +6,7 @@ docs/parameters.md is made from the schema, which says what each parameter means
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -94,7 +95,8 @@ def page(schema: Schema, params: Any) -> str:
         when = f" ({parameter.condition})" if parameter.condition else ""
         value = "–" if parameter.default is ABSENT else f"`{_text(parameter.default)}`"
         lines.append(f"| `{parameter.name}`{when} | {parameter.allowed} | {value} | {parameter.meaning} |")
-    return "\n".join(lines) + "\n"
+    # This page lies in docs/ itself.
+    return re.sub(r"\bdocs/(\w+\.md)", r"[\1](\1)", "\n".join(lines) + "\n")
 
 
 def _leaves(schema: Schema, node: Schema, name: str, value: Any, condition: str) -> Iterator[Parameter]:
