@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from csvr.tracking.status import status
 from csvr.variants import WEIGHTS
 
 COLUMNS = ("id", "step", "status", "seed", "start", "duration", "result")
+LONGEST_RESULT = 60
+"""Letters: the first numbers of an evaluation, which has dozens; all are in `runs/ID/run.json`."""
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -71,7 +74,7 @@ def table(runs: Path) -> list[dict[str, str]]:
                 "seed": str(config.get("seed", "")),
                 "start": (run.get("start_time") or "")[:19].replace("T", " "),
                 "duration": _duration(run),
-                "result": _short(run.get("result")),
+                "result": textwrap.shorten(_short(run.get("result")), LONGEST_RESULT, placeholder=" …"),
             }
         )
     return rows

@@ -98,6 +98,14 @@ def test_list_tells_cells_of_one_variant_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_list_has_a_line_for_each_run(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    result = {f"linear_{share}pct/{feature}": 0.5 for share in range(9) for feature in ("all", "f_s")}
+    (tmp_path / "1/run.json").write_text(json.dumps({"result": result}))
+    (row,) = runs.table(tmp_path)
+    assert row["result"] == "linear_0pct/all=0.5 linear_0pct/f_s=0.5 …"
+
+
 def test_ids_do_not_collide(tmp_path: Path) -> None:
     """100 runs, 16 processes at once."""
     # Forked from one process, since each on its own would import for seconds.
