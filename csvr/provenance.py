@@ -26,7 +26,7 @@ def main() -> None:
     try:
         made = json.loads(args.made.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{args.made}: no readable JSON ({error}); run snakemake {args.made}") from error
+        raise UserError(f"{args.made}: no readable JSON ({error}); run snakemake --cores 8 {args.made}") from error
     write_text(args.output, json.dumps(provenance.collect(made, args.features, args.index), indent=1) + "\n")
 
 

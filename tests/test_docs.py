@@ -220,6 +220,14 @@ def test_messages_of_the_troubleshooting_table_are_real() -> None:
     assert [piece for piece, source in pieces if len(piece) > 8 and piece not in source] == []
 
 
+def test_commands_of_messages_can_be_run() -> None:
+    """Snakemake has to be told `--cores`, and takes all that follows `--forcerun` for names of rules."""
+    commands = re.findall(r'(?:run|again:|&&) snakemake\b([^"\n;]*)', strings_of_csvr())
+    assert len(commands) > 20
+    assert [each for each in commands if not each.startswith(" --cores 8")] == []
+    assert [each for each in commands if re.search(r"--forcerun \S+ ", each.split(" if ")[0])] == []
+
+
 def test_every_requirement_has_a_licence() -> None:
     lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.in").read_text().splitlines()]
     needed = [re.split(r"[=<>[ ]", line)[0] for line in lines if line]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from csvr.data.shards import Shards
+from csvr.data.shards import Shards, remedy
 from csvr.data.video import frames, resized
 from csvr.errors import UserError
 
@@ -89,8 +89,7 @@ class Clips(Shards):
         for k, begin in zip(wanted, begins, strict=True):
             image = cv2.imdecode(data[begin - first : int(ends[k]) - first], cv2.IMREAD_COLOR_RGB)
             if image is None:
-                raise UserError(
-                    f"{self.path_of(video)}: frame {k} of {video} is damaged; delete it, run snakemake again"
-                )
+                path = self.path_of(video)
+                raise UserError(f"{path}: frame {k} of {video} is damaged; {remedy(path)}")
             images.append(np.asarray(image, np.uint8))
         return np.stack(images)

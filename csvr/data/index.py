@@ -242,10 +242,10 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=text, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable index ({error}); run snakemake {path}") from error
+        raise UserError(f"{path}: not a readable index ({error}); {REMEDY}") from error
     expected = [*COLUMNS, *_further(table), "run"]
     if list(table.columns) != expected:
-        raise UserError(f"{path}: has columns {list(table.columns)}, expected {expected}; run snakemake {path}")
+        raise UserError(f"{path}: has columns {list(table.columns)}, expected {expected}; {REMEDY}")
     return table
 
 

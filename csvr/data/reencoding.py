@@ -121,7 +121,7 @@ class Reencoded:
             UserError: The shard has no such video.
         """
         if video not in self._store:
-            raise UserError(f"{self._shard}: has no video {video}; delete it and run snakemake again")
+            raise UserError(f"{self._shard}: has no video {video}; {shards.remedy(self._shard)}")
         path = self._folder / "video.mkv"
         path.write_bytes(self._store[video].tobytes())
         return path

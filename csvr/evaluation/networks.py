@@ -29,7 +29,7 @@ def load_networks(path: Path, params: dict[str, Any], pose_frames: int) -> tuple
         if params.get(key) != value:
             raise UserError(
                 f"{path}: made with {key} = {value}, but {params.get(key)} is asked for; "
-                f"run snakemake --forcerun pretrain {path}"
+                f"run snakemake --cores 8 {path} --forcerun pretrain"
             )
     model = CSVR(params, pose_frames)
     stored = shards.Shards([path])
