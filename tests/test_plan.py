@@ -67,11 +67,12 @@ def test_unknown_names_are_said() -> None:
         steps(other, CLUSTER, {})
 
 
-def test_every_profile_can_be_planned() -> None:
+def test_a_profile_can_be_planned_and_the_docs_have_it() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "csvr.plan", "--profile", "k400_hmdb51", "--cluster", "gpus8"], cwd=ROOT, text=True,
-        capture_output=True, check=False,
+        [sys.executable, "-m", "csvr.plan", "--profile", "k400_hmdb51", "--cluster", "gpus8", "--gpus", "8"],
+        cwd=ROOT, text=True, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert done.stdout.partition("\n\n")[2] in (ROOT / "docs/scale.md").read_text()
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [row[1].strip() for row in rows[1:]][-3:] == ["pretraining, 240,000 videos", "evaluation, hmdb51", "all"]
