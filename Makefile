@@ -14,6 +14,7 @@ help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 env: $(STAMP)  ## create .venv from the pinned requirements (once)
+	@:  # or make says that there is nothing to be done
 
 # The stamp is newer than the pins it was made from, so a changed pin installs again and nothing else does.
 $(STAMP): requirements.txt requirements-openpifpaf.txt

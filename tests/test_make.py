@@ -46,6 +46,7 @@ def test_reproduce_says_first_what_comes_and_last_what_to_read(folder: Path) -> 
     assert len(named) == 3 and all(path in listed for path in named)
     # The environment is there now.
     assert "(pip" not in (again := make(folder, "reproduce").stdout) and "4 minutes" not in again
+    assert "Nothing to be done" not in again
 
 
 def test_reproduce_that_fails_names_nothing_to_read(folder: Path) -> None:
