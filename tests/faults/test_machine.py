@@ -233,7 +233,7 @@ def test_a_full_disk_under_the_whole_repository(
     resize("size=200m")
     there, failed = repository(folder / "r"), 0
     while True:
-        room(folder, resize, 1_100_000 + 400_000 * failed)
+        room(folder, resize, round(1_100_000 * 1.5**failed))
         process = there.start(*words)
         said, _ = process.communicate()
         if not process.returncode:
