@@ -18,7 +18,7 @@ NAMES = [
     "it's two words", 'a "quoted" one', "$(touch pwned)", "`touch pwned`; touch pwned &", "new\nline | > pwned", "-rf",
     "*?[a]", "{input} %s ~", "<script>alert(1)<!--", "$\\b$ $_$", "back\\slash\t_", "ünï#&^é",
 ]  # fmt: skip
-ROOT = 'data/it\'s "mine"; $(touch pwned) `touch pwned` & <b>'
+ROOT = 'data/it\'s "mine"; $(touch pwned) `touch pwned` & *'
 
 
 def install(there: Repository, videos: Path) -> None:
