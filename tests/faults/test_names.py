@@ -63,7 +63,8 @@ def test_odd_names_through_the_whole_workflow(undisturbed: Undisturbed, tmp_path
     video = victim.read_bytes()
     victim.write_bytes(b"none")
     said = there.snakemake(fails=True)
-    assert repr(NAMES[4])[1:-1] in said and "Traceback" not in said and not (there.path / "pwned").exists()
+    assert f"  {ROOT}/train/" + r"new\nline | > pwned/train new\nline | > pwned.avi: unreadable" in said
+    assert "Traceback" not in said and not (there.path / "pwned").exists()
     victim.write_bytes(video)
     there.snakemake()
     assert "Nothing to be done" in there.snakemake()

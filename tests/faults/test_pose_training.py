@@ -19,7 +19,7 @@ from tests.workflow.experiments import Repository
 from tests.workflow.repository import ROOT
 
 pytest.importorskip("openpifpaf")
-KILLS = 12
+KILLS = 8
 
 
 @long
