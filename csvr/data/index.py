@@ -190,7 +190,9 @@ def build(
         table["problem"] = table.problem.where(~short, reasons)
     fatal = table[(short & (policy.short == "error")) | ((table.problem != "") & ~short & (policy.broken == "error"))]
     if len(fatal):
-        lines = [f"{path}: {problem}" for path, problem in zip(fatal.path, fatal.problem, strict=True)]
+        # A name may be any text, and must not look like a line of its own.
+        shown = fatal.path.str.replace("\n", "\\n", regex=False)
+        lines = [f"{path}: {problem}" for path, problem in zip(shown, fatal.problem, strict=True)]
         raise UserError(
             f"{len(fatal)} of {len(table)} videos can't be used; repair them, or let dataset.broken or dataset.short "
             "be skip:\n  " + "\n  ".join(lines)

@@ -32,6 +32,7 @@ plt.rcParams.update(
     {
         "font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "axes.grid.axis": "y", "grid.alpha": 0.3, "axes.axisbelow": True, "legend.frameon": False,
+        "text.parse_math": False,  # a name with two dollars is a name and no formula
         "svg.hashsalt": "csvr",  # names in an SVG are those of the last time
         "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
     }

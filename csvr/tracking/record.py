@@ -45,6 +45,8 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
     experiment.save_git_info = False
     for source in sorted((ROOT / "csvr").rglob("*.py")):
         experiment.add_source_file(str(source))
+    for known in experiment.sources:
+        known.repo = known.repo and without_user(known.repo)
     experiment.observers += [Files(runs), further] if further else [Files(runs)]
     # A name of its own: Sacred sets this logger's level, and would silence the progress of a logger called csvr.*
     experiment.logger = logging.getLogger(f"sacred.{name}")  # type: ignore[assignment]
@@ -63,6 +65,13 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
         return experiment.run(options={"--loglevel": "WARNING"}).result
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def without_user(address: str) -> str:
+    """Where a checkout came from, without user and password: a token may stand for either."""
+    scheme, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _interrupt(number: int, frame: Any) -> None:

@@ -45,6 +45,31 @@ def test_a_damaged_shard_is_made_again_as_the_message_says(finished: Repository,
 
 
 @long
+def test_a_damaged_shard_under_dvc(finished: Repository, undisturbed: Undisturbed) -> None:
+    """The message is right there too; and a shard that was deleted is missed, before DVC forgets that it was there."""
+    finished.dvc("repro")
+    finished.commit("results")
+    shard, lock = finished.path / "features/mannequin/poses/0.safetensors", finished.path / "dvc.lock"
+    flip(shard)
+    said = finished.dvc("exp", "run", "-S", "sigma_p=0.5", fails=True)
+    named = re.search(rf": (rm {shard.relative_to(finished.path)} && snakemake --cores 8 .*)$", said, re.M)
+    assert named, said
+    finished.run("bash", "-c", named[1])
+    finished.dvc("exp", "run", "-S", "sigma_p=0.5")
+    finished.git("checkout", "-q", "HEAD", ".")
+    finished.dvc("checkout")
+    assert "Nothing to be done" in finished.snakemake() and content(finished.path) == undisturbed.content
+    shard.unlink()
+    before = lock.read_text()
+    said = finished.dvc("repro", fails=True)
+    named = re.search(r"then run the same again: (snakemake .*)$", said, re.M)
+    assert named and lock.read_text() == before, said
+    finished.run("bash", "-c", named[1])
+    assert "Nothing to be done" in finished.dvc("repro")
+    assert content(finished.path) == undisturbed.content
+
+
+@long
 def test_parameters_that_change_during_a_run(undisturbed: Undisturbed, tmp_path: Path) -> None:
     """Jobs work with those that the run began with; the next run makes again what depends on the change, only."""
     there = repository(tmp_path / "r")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -20,10 +21,13 @@ from csvr.data import index, shards, video
 from csvr.errors import UserError
 from csvr.files import write_text
 from tests.faults.conftest import Resize
-from tests.workflow.repository import ENV, ROOT
+from tests.faults.runs import Undisturbed, content, long, repository
+from tests.workflow.experiments import Repository
+from tests.workflow.repository import ENV, ROOT, copy_repository
 
 PARAMS = {"short_side": 256, "aspect": None, "storage": "raw", "quality": 90}
 AGAIN = "run the same again: what is done is kept"
+NO_ROOM = re.compile(f"No space left on device|MB are left on this disk; make room and {AGAIN}")
 READ_ONLY = f"Read-only file system; let it be read and written, and {AGAIN}"
 
 
@@ -202,3 +206,43 @@ def test_a_lack_of_memory_is_no_fault_of_a_video(tmp_path: Path, monkeypatch: py
         index.inspect(path)
     with pytest.raises(UserError, match="missing"):
         index.facts(tmp_path / "b.avi")
+
+
+def room(folder: Path, resize: Resize, size: int) -> None:
+    """Let a disk have so many bytes left."""
+    disk = os.statvfs(folder)
+    resize(f"size={(disk.f_blocks - disk.f_bfree) * disk.f_frsize + size}")
+
+
+def test_a_run_does_not_begin_on_a_full_disk(disk: tuple[Path, Resize]) -> None:
+    folder, resize = disk
+    resize("size=40m")
+    there = Repository(copy_repository(folder / "r"))
+    room(folder, resize, 0)
+    said = there.snakemake(fails=True)
+    assert f"{there.path}: 0 MB are left on this disk; make room and {AGAIN}" in said.splitlines()[-4:]
+
+
+@long
+@pytest.mark.parametrize("words", [("snakemake", "--cores", "8"), ("dvc", "repro")])
+def test_a_full_disk_under_the_whole_repository(
+    words: tuple[str, ...], disk: tuple[Path, Resize], undisturbed: Undisturbed
+) -> None:
+    """A little more room each time, so that it lacks at many places: for data, features, logs, records, reports."""
+    folder, resize = disk
+    resize("size=200m")
+    there, failed = repository(folder / "r"), 0
+    while True:
+        room(folder, resize, round(1_100_000 * 1.5**failed))
+        process = there.start(*words)
+        said, _ = process.communicate()
+        if not process.returncode:
+            break
+        failed += 1
+        lines = [line for line in said.splitlines() if NO_ROOM.search(line)]
+        assert lines, said
+        print(f"{failed}: {lines[-1]}", flush=True)
+    resize("size=200m")
+    assert failed > 2 and content(there.path) == undisturbed.content
+    assert "Nothing to be done" in there.snakemake()
+    assert "Nothing to be done" in (said := there.dvc("repro")) or "up to date" in said

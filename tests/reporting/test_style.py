@@ -83,3 +83,10 @@ def test_other_formats_are_refused_before_anything_is_written(tmp_path: Path) ->
     with pytest.raises(UserError, match=r"x\.jpg: figures are written as \.png, \.svg, \.pdf"):
         style.save(figure, tmp_path / "x.png", tmp_path / "x.jpg")
     assert not list(tmp_path.iterdir()) and not plt.fignum_exists(figure.number)
+
+
+def test_a_name_is_no_formula(tmp_path: Path) -> None:
+    figure, axis = plt.subplots(figsize=(1, 1), layout="constrained")
+    axis.set_title(r"$\b$ costs $5_")
+    style.save(figure, tmp_path / "a.png", tmp_path / "a.svg")
+    assert r"$\b$ costs $5_" in (tmp_path / "a.svg").read_text()

@@ -15,6 +15,7 @@ import pytest
 
 from csvr import runs
 from csvr.tracking.checkout import git_state
+from csvr.tracking.record import record
 from csvr.tracking.sources import ROOT, code_hash
 
 SCRIPT = """
@@ -53,6 +54,23 @@ def test_result_sources_and_code(tmp_path: Path) -> None:
     assert set(sources) >= {path.relative_to(ROOT).as_posix() for path in (ROOT / "csvr").rglob("*.py")}
     commits = {repository["commit"] for repository in run["experiment"]["repositories"]}  # type: ignore[index]
     assert commits == {git_state()["commit"]}
+
+
+@pytest.mark.parametrize(
+    ("origin", "kept"),
+    [
+        ("https://me:hunter2@host/a/b@c.git", "https://host/a/b@c.git"), ("https://hunter2@host/a", "https://host/a"),
+        ("https://host/a", "https://host/a"), ("/home/me/a@b", "/home/me/a@b"), ("ssh://git@host", "ssh://host"),
+    ],
+)  # fmt: skip
+def test_no_password_of_where_the_checkout_came_from(
+    origin: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sacred.dependencies.get_commit_if_possible", lambda *_: (origin, "c" * 40, False))
+    record("evaluate", lambda config, run: None, {}, tmp_path)
+    (run,) = recorded(tmp_path)
+    assert {found["url"] for found in run["experiment"]["repositories"]} == {kept}  # type: ignore[index]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
 
 
 @pytest.mark.parametrize(

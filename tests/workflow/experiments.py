@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -146,3 +147,19 @@ def computed(repository: Repository) -> dict[str, int]:
     """How often each step ran, by the runs that are recorded."""
     runs = (json.loads(path.read_text()) for path in (repository.path / "runs").glob("*/run.json"))
     return dict(Counter(run["experiment"]["name"] for run in runs))
+
+
+def run_queue(repository: Repository, count: int) -> None:
+    """Run the queued experiments, each in a worker."""
+    repository.dvc("queue", "start", "-j", str(count))
+    limit = time.monotonic() + 300
+    while "Running" in (status := repository.dvc("queue", "status")) or "Queued" in status:
+        assert time.monotonic() < limit, status
+        time.sleep(2)
+    assert status.count("Success") == count, status
+
+
+def find(repository: Repository, name: str) -> str:
+    """The commit of an experiment."""
+    lines = repository.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    return next(line.split()[0] for line in lines if line.endswith(f"/{name}"))

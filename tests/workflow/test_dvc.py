@@ -11,13 +11,12 @@ import json
 import re
 import shutil
 import sqlite3
-import time
 
 import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.experiments import TABLE, Repository, computed, folder, header, here, read, there
+from tests.workflow.experiments import TABLE, Repository, computed, find, folder, header, here, read, run_queue, there
 from tests.workflow.repository import ENV
 
 
@@ -87,22 +86,6 @@ def test_queue_apply_and_branch(baseline: Repository) -> None:
         baseline.git("checkout", "-q", branch)
         baseline.dvc("checkout")
         here(baseline, value)
-
-
-def run_queue(repository: Repository, count: int) -> None:
-    """Run the queued experiments, each in a worker."""
-    repository.dvc("queue", "start", "-j", str(count))
-    limit = time.monotonic() + 300
-    while "Running" in (status := repository.dvc("queue", "status")) or "Queued" in status:
-        assert time.monotonic() < limit, status
-        time.sleep(2)
-    assert status.count("Success") == count, status
-
-
-def find(repository: Repository, name: str) -> str:
-    """The commit of an experiment."""
-    lines = repository.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
-    return next(line.split()[0] for line in lines if line.endswith(f"/{name}"))
 
 
 def test_changed_code_in_a_temp_experiment(baseline: Repository) -> None:

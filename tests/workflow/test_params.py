@@ -93,6 +93,7 @@ def test_groups_of_published_data_sets_have_each_class_once(name: str, first: st
         ({"sigma_p": "much"}, "sigma_p: 'much' is not of type 'number'"),
         ({"pretrain": {"stpes": 3}}, "pretrain.stpes = 3: there is no such parameter; did you mean steps?"),
         ({"dataset": {"split": [1, 2]}}, "dataset.split = [1, 2]: pretraining sees one split's training videos"),
+        ({"dataset": {"root": "data/<a> {b}"}}, "dataset.root = data/<a> {b}: Snakemake reads < > { } in a path as"),
         ({"variants": ["full", "no_poes"]}, "variants: there is no ablation no_poes; did you mean no_pose?"),
         ({"ablations": {"full": {"set": {"sigma_z": 0}}}}, "ablations.full.set: there is no parameter sigma_z"),
         ({"ablations": {"full": {"set": {"evaluate.probe.fw": 0}}}}, "did you mean evaluate.probe.few?"),

@@ -6,13 +6,16 @@ input files: Snakemake looks into those only if they are newer than the output, 
 
 import base64
 import collections
+import contextlib
 import hashlib
 import itertools
 import json
+import logging
 import math
 import os
 import re
 import shlex
+import shutil
 import sys
 import time
 import types
@@ -76,8 +79,44 @@ def warn_of_observer(starting=False):
             logger.warning(found)
 
 
+def full_disk(limit):
+    """A line if less than `limit` MB are left. What else would say so, the logs, may be what could not be written."""
+    left = shutil.disk_usage(Path.cwd()).free / 1e6
+    said = f"{Path.cwd()}: {left:.0f} MB are left on this disk; make room and run the same again: what is done is kept"
+    return said if left < limit else None
+
+
+def date_back():
+    """Give files that the workflow made the time that it is, if their own is yet to come: a clock was wrong.
+
+    Snakemake takes nothing for made that seems older than what it is made of, until that time has come. Whether such
+    a file has changed is told by its checksum.
+    """
+    now = time.time()
+    found = [path for folder in ("features", "results", "reports") for path in Path(folder).rglob("*")]
+    if DRAWN_HERE:
+        # Of a folder Snakemake keeps the time in a file of its own.
+        stamps = [Path(DRAWN_HERE[key], ".snakemake_timestamp") for key in ("videos", "splits")]
+        found += [*Path(DRAWN_HERE["root"]).glob("*"), *stamps]
+    late = [path for path in found if path.exists() and path.stat().st_mtime > now + 1]
+    for path in late:
+        with contextlib.suppress(PermissionError):  # another user's; Snakemake will name it if it is in the way
+            os.utime(path, (now, now))
+    if late:
+        logger.warning(
+            f"{late[0]} (and {len(late) - 1} more): made at a time that is yet to come, as after a wrong clock; dated to now"
+        )
+
+
+# Without room for its own records Snakemake ends with a traceback, and each line of its log that can't be written is one.
+logging.raiseExceptions = False
+if workflow.is_main_process and (said := full_disk(1)):
+    raise WorkflowError(said)
+
+
 onstart:
     warn_of_observer(starting=True)
+    date_back()
 
 
 onsuccess:
@@ -86,6 +125,8 @@ onsuccess:
 
 onerror:
     warn_of_observer()
+    if said := full_disk(100):
+        logger.error(said)
 
 
 # The usual strict mode, and: no BLAS threads beside those that a command asks for, none of Sacred's warnings of a

@@ -1,16 +1,17 @@
 """What tables are to show, all numbers in one file, where they come from, what is odd about them, and the page of all."""
 
 
-# A file and no flag: with every variant's parameters it is long, and a failing command would print it.
+# A file and no flag: with every variant's parameters it is long, and a failing command would print it. A template and no
+# script: a script that seems newer than what it wrote is run again, whatever is in it.
 rule write_expectation:
+    input:
+        "workflow/templates/expectation.json",
     output:
         "results/{dataset}/{expectation}.json",
     log:
         "logs/{dataset}/write_expectation/{expectation}.log",
     benchmark:
         "benchmarks/{dataset}/write_expectation/{expectation}.tsv"
-    conda:
-        "../../environment.yml"
     threads: share(500)
     resources:
         mem_mb=memory(500),
@@ -19,8 +20,8 @@ rule write_expectation:
         p=expectation_params,
     message:
         "Noting what reports are to show ({wildcards.expectation})"
-    script:
-        "../scripts/write_expectation.py"
+    template_engine:
+        "jinja2"
 
 
 rule summarise:

@@ -145,7 +145,13 @@ def _together(params: dict[str, Any], lists_only: bool) -> Iterator[str]:
 
 
 def _folders(key: str, dataset: dict[str, Any], lists_only: bool) -> Iterator[str]:
-    """Folders of a data set that is not generated, and how it is re-encoded."""
+    """Folders of a data set, and how it is re-encoded."""
+    for name in ("root", "videos", "splits"):
+        if found := sorted(set(dataset[name]) & set("{}<>")):
+            yield (
+                f"{key}.{name} = {dataset[name]}: Snakemake reads {' '.join(found)} in a path as a sign of its own; "
+                "give the folder another name"
+            )
     if "generate" not in dataset:
         for name in ("splits",) if lists_only else ("videos", "splits"):
             if not Path(dataset[name]).is_dir():
