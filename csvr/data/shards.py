@@ -98,7 +98,7 @@ def remedy(path: Path) -> str:
     """How a shard is made again."""
     # By its name: what was made of it is there, and Snakemake would not miss it.
     name = shlex.quote(str(path))
-    return f"make it again, then run the same again: rm {name} && snakemake --cores 8 {name}"
+    return f"make it again, then run the same again: rm -f {name} && snakemake --cores 8 {name}"
 
 
 class Shards(Mapping[str, NDArray[Any]]):

@@ -27,7 +27,7 @@ log = logging.getLogger("csvr.pretrain")
 def main() -> None:
     parser = cli.features_parser(__doc__)
     parser.add_argument("--iframes", type=Path, nargs="+", required=True, help="shards of python -m csvr.iframes")
-    parser.add_argument("--variant", required=True, help="name of the ablation, for the record")
+    parser.add_argument("--variant", required=True, help="name of the variant, for the record")
     parser.add_argument("--seed", type=int, required=True, help="seed of weights, clip order and augmentation")
     parser.add_argument("--output", type=cli.written, required=True, help="networks (safetensors)")
     parser.add_argument("--history", type=cli.written, required=True, help="training curves (CSV)")

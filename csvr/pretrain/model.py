@@ -23,7 +23,7 @@ from csvr.generation.losses import gradient_penalty, reconstruction_loss
 from csvr.generation.tganv2 import Pyramid, VideoGenerator, real_pyramid
 from csvr.integration.layer import IntegrationLayer
 from csvr.pose.gan_losses import discriminator_loss, generator_loss, interpolate_penalty, pose_reconstruction
-from csvr.pose.networks import pose_encoder, pose_gan
+from csvr.pose.networks import Decoder, Discriminator, pose_encoder, pose_gan
 from csvr.pretrain.views import Views
 
 Params = dict[str, Any]
@@ -92,12 +92,16 @@ class ContextBranch(nn.Module):
 
 
 class PoseBranch(nn.Module):
-    """Future poses from f_d by a conditional GAN (the encoder is the one of `Encoders`)."""
+    """Future poses from f_d by a conditional GAN (the encoder is the one of `Encoders`).
 
-    def __init__(self, model: Params, motion_channels: int, future: int) -> None:
+    Args:
+        pose: The `model.pose` parameters: its losses and their weights.
+        decoder, discriminator: As `pose_gan` makes them.
+    """
+
+    def __init__(self, pose: Params, decoder: Decoder, discriminator: Discriminator) -> None:
         super().__init__()
-        pose = model["pose"]
-        self.decoder, self.discriminator = pose_gan(pose, motion_channels, future)
+        self.decoder, self.discriminator = decoder, discriminator
         self.kind, self.adversarial = pose["gan"], pose["adversarial"]
         self.reconstruction, self.penalty = pose["reconstruction"], pose["penalty"]
 
@@ -207,7 +211,7 @@ class CSVR(nn.Module):
         channels = self.encoders.backbone.out_channels
         self.context = ContextBranch(model, channels) if self.weights["context"] else None
         self.pose = (
-            PoseBranch(model, self.encoders.pose.out_channels, pose_frames)
+            PoseBranch(model["pose"], *pose_gan(model["pose"], self.encoders.pose.out_channels, pose_frames))
             if self.weights["pose"] and self.encoders.pose
             else None
         )

@@ -68,7 +68,7 @@ def test_a_flipped_bit_is_noticed_where_it_is_read(flipped: Callable[[int], Path
             read()
         assert str(error.value).startswith(f"{path}: 'v' is damaged")
         quoted = f"'{path.parent}/it'\"'\"'s 0.safetensors'"
-        assert str(error.value).endswith(f"rm {quoted} && snakemake --cores 8 {quoted}")
+        assert str(error.value).endswith(f"rm -f {quoted} && snakemake --cores 8 {quoted}")
 
 
 def test_a_flipped_bit_anywhere_in_the_file_is_noticed(flipped: Callable[[int], Path]) -> None:

@@ -36,7 +36,7 @@ def test_a_damaged_shard_is_made_again_as_the_message_says(finished: Repository,
     flip(finished.path / shard)
     assert "Nothing to be done" in finished.snakemake()
     said = finished.snakemake("--forcerun", "evaluate", fails=True)
-    named = re.search(rf"csvr: {shard}: '.*' is damaged .*: (rm {shard} && snakemake --cores 8 {shard})$", said, re.M)
+    named = re.search(rf"csvr: {shard}: '.*' is damaged .*: (rm -f {shard} && snakemake --cores 8 {shard})$", said, re.M)
     assert named, said
     finished.run("bash", "-c", named[1])
     finished.snakemake("--forcerun", "evaluate")
@@ -52,7 +52,7 @@ def test_a_damaged_shard_under_dvc(finished: Repository, undisturbed: Undisturbe
     shard, lock = finished.path / "features/mannequin/poses/0.safetensors", finished.path / "dvc.lock"
     flip(shard)
     said = finished.dvc("exp", "run", "-S", "sigma_p=0.5", fails=True)
-    named = re.search(rf": (rm {shard.relative_to(finished.path)} && snakemake --cores 8 .*)$", said, re.M)
+    named = re.search(rf": (rm -f {shard.relative_to(finished.path)} && snakemake --cores 8 .*)$", said, re.M)
     assert named, said
     finished.run("bash", "-c", named[1])
     finished.dvc("exp", "run", "-S", "sigma_p=0.5")
