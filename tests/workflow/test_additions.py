@@ -84,7 +84,9 @@ def test_an_ablation_and_a_form_of_the_integration_layer(folder: Path) -> None:
     assert (variants, make) == ("variants", "make params")
     insert(folder / config, line)
     append(folder / config, name)
-    assert form == ["model.integration.*", "variants", "params/integration/embedded.yaml"]
+    assert form[:3] == ["model.integration.*", "variants", "params/integration/embedded.yaml"]
+    # What tests/workflow/test_dvc.py does.
+    assert form[3:] == ["git add params", "dvc exp run -S ablation=slow"]
     values = ["still", "one time step", "f_i with the time steps of f_s.", {"model.integration.time": "static"}]
     write(folder / file.replace("slow", "still"), yaml.safe_dump(dict(zip(keys, values, strict=True))))
     insert(folder / config, line.replace("slow", "still"))
