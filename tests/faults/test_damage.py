@@ -36,7 +36,9 @@ def test_a_damaged_shard_is_made_again_as_the_message_says(finished: Repository,
     flip(finished.path / shard)
     assert "Nothing to be done" in finished.snakemake()
     said = finished.snakemake("--forcerun", "evaluate", fails=True)
-    named = re.search(rf"csvr: {shard}: '.*' is damaged .*: (rm -f {shard} && snakemake --cores 8 {shard})$", said, re.M)
+    named = re.search(
+        rf"csvr: {shard}: '.*' is damaged .*: (rm -f {shard} && snakemake --cores 8 {shard})$", said, re.M
+    )
     assert named, said
     finished.run("bash", "-c", named[1])
     finished.snakemake("--forcerun", "evaluate")
