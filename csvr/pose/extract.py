@@ -150,13 +150,14 @@ def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], Frames
         yield numbers, np.stack(images), size
 
 
-def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
+def video_poses(path: Path, detect: Detect, settings: Settings, threaded: bool = False) -> VideoPoses:
     """The poses of one person in a video.
 
     Args:
         path: Video file.
         detect: Finds people in a batch of frames, e.g. a `Detector`.
         settings: Parameters.
+        threaded: Whether a thread decodes the next frames while people are found in these.
 
     Raises:
         UserError: As `video.frames`.
@@ -164,7 +165,8 @@ def video_poses(path: Path, detect: Detect, settings: Settings) -> VideoPoses:
     numbers: list[int] = []
     people: list[list[Person]] = []
     size, shape = (0, 0), (1, 1)
-    for more, images, size in ahead(_batches(path, settings)):  # noqa: B007 (size is the same in all)
+    batches = _batches(path, settings)
+    for more, images, size in ahead(batches) if threaded else batches:  # noqa: B007 (size is the same in all)
         numbers += more
         people += detect(images)
         shape = (images.shape[2], images.shape[1])
@@ -209,7 +211,8 @@ def extract(
     def poses(video: Video) -> tuple[Mapping[str, NDArray[Any]], tuple[int, float]]:
         # So that neither other shards nor a killed job's second start make other poses.
         detect.forget()
-        found = video_poses(file(video), detect, settings)
+        # On a CPU the other cores have jobs of their own.
+        found = video_poses(file(video), detect, settings, threaded=device != "cpu")
         if not found.detection_rate:
             log.warning("%s", nobody(video.path, len(found.frame)))
         arrays = {video.name: found.poses, f"{video.name}/frame": found.frame, f"{video.name}/size": found.size}

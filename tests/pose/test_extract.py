@@ -70,10 +70,14 @@ def test_the_figure_is_found(clip: tuple[Path, np.ndarray], detector: Detector) 
     assert (result.poses[result.poses[..., 2] == 0] == 0).all()
 
 
-def test_stride_and_batch_change_nothing_but_the_frames(clip: tuple[Path, np.ndarray], detector: Detector) -> None:
+def test_stride_batch_and_thread_change_nothing_but_the_frames(
+    clip: tuple[Path, np.ndarray], detector: Detector
+) -> None:
     path, _ = clip
     every = video_poses(path, detector, replace(SETTINGS, continuity=1.1))
     third = video_poses(path, detector, replace(SETTINGS, continuity=1.1, stride=3, batch=3))
+    ahead = video_poses(path, detector, replace(SETTINGS, continuity=1.1, stride=3, batch=3), threaded=True)
+    np.testing.assert_array_equal(ahead.poses, third.poses)
     assert third.frame.tolist() == [0, 3, 6, 9]
     np.testing.assert_allclose(third.poses, every.poses[::3], atol=1e-2)
 
