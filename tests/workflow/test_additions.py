@@ -79,14 +79,14 @@ def test_an_ablation_and_a_form_of_the_integration_layer(folder: Path) -> None:
     assert keys == ["name", "title", "description", "set"]
     values = ["slow", "half the rate", "A smaller learning rate.", {"pretrain.lr": 0.0015}]
     write(folder / file, yaml.safe_dump(dict(zip(keys, values, strict=True))))
-    line, config, place, name, variants, make, *form = said("An ablation", "slow")[5:]
+    known, experiment, line, config, place, name, variants, make, *form = said("An ablation", "slow")[5:]
+    # What tests/workflow/test_dvc.py does.
+    assert (known, experiment) == ("git add params", "dvc exp run -S ablation=slow")
     assert (line, place, name) == ("- ablation@ablations.slow: slow", "_self_", "slow")
     assert (variants, make) == ("variants", "make params")
     insert(folder / config, line)
     append(folder / config, name)
-    assert form[:3] == ["model.integration.*", "variants", "params/integration/embedded.yaml"]
-    # What tests/workflow/test_dvc.py does.
-    assert form[3:] == ["git add params", "dvc exp run -S ablation=slow"]
+    assert form == ["model.integration.*", "variants", "params/integration/embedded.yaml"]
     values = ["still", "one time step", "f_i with the time steps of f_s.", {"model.integration.time": "static"}]
     write(folder / file.replace("slow", "still"), yaml.safe_dump(dict(zip(keys, values, strict=True))))
     insert(folder / config, line.replace("slow", "still"))
@@ -147,11 +147,17 @@ def test_a_data_set(folder: Path) -> None:
 
 
 def test_a_backbone(folder: Path) -> None:
-    _, file, line, config, make = said("A backbone", "wide")[:5]
-    assert (line, make) == ("backbone: wide", "make params")
+    _, file, compose, flag, _, models, line, config, make = said("A backbone", "wide")[:9]
+    assert (flag, line, make) == ("--configfile wide.yaml", "backbone: wide", "make params")
     text = (folder / "params/backbone/embedded.yaml").read_text()
     assert "width: 16" in text
     write(folder / file, text.replace("width: 16", "width: 24"), text)
+    done = command(sys.executable, *compose.split()[1:], cwd=folder)
+    assert done.returncode == 0, done.stdout
+    done = command(sys.executable, *models.split()[1:], cwd=folder)
+    assert "kind r3d, width 24" in done.stdout, done.stdout
+    shown, jobs = plan(folder, "reports/table_models.md", "-p", *flag.split())
+    assert jobs["table_models"] == 1 and '"width": 24' in shown
     listed = (folder / config).read_text()
     write(folder / config, listed.replace("- backbone: embedded", f"- {line}"), listed)
     make_params(folder)
