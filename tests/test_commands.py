@@ -6,6 +6,7 @@ import argparse
 import errno
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -210,6 +211,29 @@ def test_output_that_nobody_reads_on_is_no_traceback(words: str, code: int, said
     )  # fmt: skip
     os.close(writes)
     assert done.returncode == code and done.stderr.strip().endswith(said) and bool(said) == bool(done.stderr)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library gives memory back in its own way")
+def test_memory_that_was_freed_is_kept_for_what_comes_next() -> None:
+    words = """
+    import resource, sys
+    from csvr import cli
+
+    def work():
+        for _ in range(10):
+            bytes([1]) * (40 << 20)
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    cli.run(work) if sys.argv[1] == "command" else work()
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * resource.getpagesize() / (40 << 20))
+    """
+
+    def blocks(way: str) -> float:
+        """For how many of ten blocks the kernel had to provide pages."""
+        command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(words), way]
+        return float(subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout)
+
+    assert blocks("command") < 2 < 9 < blocks("plain")
 
 
 def test_only_what_reads_reencoded_videos_takes_them(helps: dict[str, str]) -> None:

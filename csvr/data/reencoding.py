@@ -80,7 +80,7 @@ def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
             if frame.rotation:
                 upright = np.ascontiguousarray(to_rgb(frame, stream.width, stream.height))
                 frame = av.VideoFrame.from_ndarray(upright, format="rgb24")
-            image = reformatter.reformat(frame, stream.width, stream.height, "yuv420p", interpolation="AREA")
+            image = reformatter.reformat(frame, stream.width, stream.height, "yuv420p", interpolation="AREA", threads=1)
             if image is frame:  # nothing to convert
                 image = av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
             # Else the encoder would take over where the original has its I-frames.

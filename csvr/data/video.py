@@ -102,8 +102,9 @@ def frames(path: Path) -> Iterator[av.VideoFrame]:
             for frame in decoded:
                 if frame.is_corrupt or packet.is_corrupt:
                     raise UserError(f"{path}: unreadable (damaged: frame {count} is not whole)")
-                _check_size(path, upright_size(frame), size, count)
-                size = upright_size(frame)
+                if (shown := upright_size(frame)) != size:
+                    _check_size(path, shown, size, count)
+                    size = shown
                 if (now := (frame.format.name, frame.colorspace, frame.color_range)) != pixels:
                     pixels = now
                     _require_colours(path, frame)
@@ -130,8 +131,9 @@ def _require_colours(path: Path, frame: av.VideoFrame) -> None:
 
 
 def _check_size(path: Path, size: tuple[int, int], last: tuple[int, int], count: int) -> None:
+    """Of the first frame (`count` 0), or of one that is not as large as the `last`."""
     text, before = (f"{width} × {height}" for width, height in (size, last))
-    if count and size != last:
+    if count:
         raise UserError(f"{path}: unreadable (its size changes from {before} to {text} at frame {count})")
     if min(size) < MIN_SIDE or max(size) > MAX_ASPECT * min(size):
         raise UserError(
@@ -249,7 +251,8 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Frames:
     turns = _quarter_turns(frame)
     if turns % 2:
         width, height = height, width
-    rgb = _reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA")
+    # Otherwise as many threads as there are cores, which cost more than they give: processes make this parallel.
+    rgb = _reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
     return np.rot90(np.asarray(rgb.to_ndarray(), dtype=np.uint8), turns)
 
 

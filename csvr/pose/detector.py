@@ -6,10 +6,11 @@ function here is called: csvr can be imported where it isn't installed.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from csvr import imports
 from csvr.errors import UserError
 from csvr.files import sha256
 
@@ -29,6 +31,12 @@ PADDING = (124, 116, 104)
 
 MULTIPLE = 16
 """Frames are padded to a multiple of this plus one, as OpenPifPaf's Predictor does at batch size 1."""
+
+
+def library() -> Any:
+    """OpenPifPaf, imported when it is needed."""
+    imports.torchvision()
+    return importlib.import_module("openpifpaf")
 
 
 @dataclass(frozen=True)
@@ -45,22 +53,23 @@ def padding(size: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def to_batch(frames: NDArray[np.uint8]) -> torch.Tensor:
+def to_batch(frames: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
     """Frames as the network wants them.
 
     Args:
-        frames: RGB, shape (N, H, W, 3), uint8.
+        frames: RGB, each of shape (H, W, 3), uint8.
 
     Returns:
         Padded and normalised, float32, shape (N, 3, H', W') with H' and W' multiples of 16 plus one.
     """
-    count, height, width, _ = frames.shape
+    count, (height, width, _) = len(frames), frames[0].shape
     (top, bottom), (left, right) = padding(height), padding(width)
     wide = left + width + right
     # Whole rows at a time, here and below: over the three channels alone, arithmetic takes several times as long.
     canvas = np.empty((count, top + height + bottom, wide, 3), dtype=np.uint8)
     canvas.reshape(count, -1, 3 * wide)[:] = np.tile(np.array(PADDING, dtype=np.uint8), wide)
-    canvas[:, top : top + height, left : left + width] = frames
+    for frame, inside in zip(frames, canvas[:, top : top + height, left : left + width], strict=True):
+        inside[:] = frame
     x = torch.from_numpy(canvas).flatten(2).to(torch.float32)
     x.sub_((torch.tensor(MEAN) * 255).repeat(wide)).div_((torch.tensor(STD) * 255).repeat(wide))
     pixels: torch.Tensor = x.unflatten(2, (wide, 3))
@@ -77,7 +86,7 @@ def checkpoint_file(checkpoint: str) -> tuple[Path, str | None]:
     Raises:
         UserError: Neither a file nor a published name, or the download failed.
     """
-    import openpifpaf
+    openpifpaf = library()
 
     if Path(checkpoint).is_file():
         return Path(checkpoint), None
@@ -122,7 +131,7 @@ def load(checkpoint: str, pinned: str | None) -> Checkpoint:
     Raises:
         UserError: The hash differs or is not known, or the file is no checkpoint of OpenPifPaf.
     """
-    import openpifpaf
+    openpifpaf = library()
 
     file, published = checkpoint_file(checkpoint)
     expected, found = (pinned or published or "").lower(), sha256(file)
@@ -149,7 +158,7 @@ def set_thresholds(values: Mapping[str, float | bool]) -> None:
     Raises:
         UserError: A name is unknown.
     """
-    import openpifpaf  # noqa: F401  (loads the C++ classes)
+    library()  # loads the C++ classes
 
     decoder, utils = torch.classes.openpifpaf_decoder, torch.classes.openpifpaf_decoder_utils
 
@@ -183,7 +192,7 @@ class Detector:
     """
 
     def __init__(self, net: Any, thresholds: Mapping[str, float | bool], device: str = "cpu") -> None:
-        import openpifpaf
+        openpifpaf = library()
 
         logging.getLogger("openpifpaf").setLevel(logging.WARNING)  # it logs every image at INFO
         set_thresholds(thresholds)
@@ -199,23 +208,27 @@ class Detector:
         rounding poses moved by up to half a pixel.
         """
         self._decoder = self._factory(self._net.head_metas)
+        for decoder in self._decoder.decoders:
+            for kind in ("cif", "caf", "cifhr"):  # each would be given copies of its maps, drawn or not
+                setattr(decoder, f"{kind}_visualizers", ())
 
-    def __call__(self, frames: NDArray[np.uint8]) -> list[list[Person]]:
+    def __call__(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Person]]:
         """The people in each frame.
 
         Args:
-            frames: RGB, shape (N, H, W, 3), uint8.
+            frames: RGB, each of shape (H, W, 3), uint8.
 
         Returns:
-            N lists, each most confident person first.
+            One list a frame, most confident person first.
         """
-        offset = np.array([padding(frames.shape[2])[0], padding(frames.shape[1])[0]], dtype=np.float32)
+        height, width, _ = frames[0].shape
+        offset = np.array([padding(width)[0], padding(height)[0]], dtype=np.float32)
         found = self._decoder.batch(self._net, to_batch(frames), device=self._device)
         return [sorted((_person(a, offset) for a in people), key=lambda p: -p.score) for people in found]
 
 
 def _person(annotation: Any, offset: NDArray[np.float32]) -> Person:
-    points = annotation.data.astype(np.float32).copy()
+    points = annotation.data.astype(np.float32)
     points[:, :2] -= offset
     points[points[:, 2] <= 0] = 0
     return Person(points, float(annotation.score))

@@ -153,7 +153,7 @@ def batches(recipe: Recipe, heads: Heads, start: int) -> Iterator[tuple[torch.Te
     while True:
         rng = np.random.default_rng((recipe.seed, HELD_OUT, step))
         drawn = [augment(pool[i], rng) for i in rng.choice(recipe.pool, recipe.batch, replace=False)]
-        images = to_batch(np.stack([sample.image for sample in drawn]))
+        images = to_batch([sample.image for sample in drawn])
         targets = encode(np.stack([sample.points for sample in drawn]), (images.shape[2], images.shape[3]), heads)
         yield images, [torch.from_numpy(target) for target in targets]
         step += 1
@@ -175,7 +175,7 @@ def evaluate(net: Any, recipe: Recipe) -> dict[str, Any]:
     samples = [render(recipe.seed + HELD_OUT, i, empty=0.0) for i in range(recipe.held_out)]
     poses = np.zeros((len(samples), 17, 3), dtype=np.float32)
     for start in range(0, len(samples), 16):
-        for k, people in enumerate(detector(np.stack([s.image for s in samples[start : start + 16]]))):
+        for k, people in enumerate(detector([s.image for s in samples[start : start + 16]])):
             if people:
                 poses[start + k] = people[0].points
     whole: NDArray[np.bool_] = np.array([bool((s.points[:, 2] > 0).all()) for s in samples])

@@ -25,7 +25,7 @@ from csvr.pose.skeleton import OKS_SIGMAS
 log = logging.getLogger(__name__)
 
 Frames = NDArray[np.uint8]
-Detect = Callable[[Frames], list[list[Person]]]
+Detect = Callable[[Sequence[Frames]], list[list[Person]]]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def follow(people: Sequence[Sequence[Person]], continuity: float) -> NDArray[np.
         if not candidates:
             continue
         chosen = max(candidates, key=lambda person: person.score)
-        if last is not None:
+        if last is not None and len(candidates) > 1:
             scores = [similarity(last, person.points) for person in candidates]
             best = int(np.argmax(scores))
             if scores[best] >= continuity:
@@ -129,8 +129,8 @@ def follow(people: Sequence[Sequence[Person]], continuity: float) -> NDArray[np.
     return poses
 
 
-def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], Frames, tuple[int, int]]]:
-    """Frame numbers, upright RGB frames (n, h, w, 3) and the video's (width, height), a batch at a time."""
+def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], list[Frames], tuple[int, int]]]:
+    """Frame numbers, upright RGB frames of shape (h, w, 3) and the video's (width, height), a batch at a time."""
     numbers: list[int] = []
     images: list[Frames] = []
     size, shape = (0, 0), (0, 0)
@@ -144,10 +144,10 @@ def _batches(path: Path, settings: Settings) -> Iterator[tuple[list[int], Frames
         numbers.append(number)
         images.append(to_rgb(frame, *shape))
         if len(images) == settings.batch:
-            yield numbers, np.stack(images), size
+            yield numbers, images, size
             numbers, images = [], []
     if images:
-        yield numbers, np.stack(images), size
+        yield numbers, images, size
 
 
 def video_poses(path: Path, detect: Detect, settings: Settings, threaded: bool = False) -> VideoPoses:
@@ -169,7 +169,7 @@ def video_poses(path: Path, detect: Detect, settings: Settings, threaded: bool =
     for more, images, size in ahead(batches) if threaded else batches:  # noqa: B007 (size is the same in all)
         numbers += more
         people += detect(images)
-        shape = (images.shape[2], images.shape[1])
+        shape = (images[0].shape[1], images[0].shape[0])
     poses = follow(people, settings.continuity)
     found = poses[..., 2] > 0
     factor = np.array(size, dtype=np.float32) / np.array(shape, dtype=np.float32)

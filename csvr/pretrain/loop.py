@@ -6,10 +6,9 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -23,6 +22,9 @@ from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule
 from csvr.pretrain.views import make_views
 from csvr.pretrain.watch import Watch
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger(__name__)
 History = list[dict[str, float]]

@@ -7,16 +7,19 @@ import os
 from typing import Any, Literal
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.precision.amp import MixedPrecision
-from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
 from csvr.distributed import synchronise_batch_norm
 from csvr.errors import UserError
 from csvr.generation.tganv2 import GenBlock
+from csvr.imports import put_off
 from csvr.pretrain.model import CSVR
+
+with put_off("torchmetrics"):  # it is asked for its version
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.precision.amp import MixedPrecision
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from csvr.files import params_sha256
+from csvr.variants import applied
 from tests.bench import media
 from tests.bench.figures import CSVR, ROOT, Bench, Figures, Goal, Unavailable, python, run
 
@@ -22,7 +23,7 @@ HELP, NOTHING, PLAN, JOB = (
     "--help of",
     "snakemake with nothing to do",
     "plan of all jobs (snakemake -n)",
-    "from a job's start to its first video:",
+    "from a job's start to its first video, or its first pass of a network:",
 )
 LOADED, BUSY, TWICE, WALL = (
     "commands whose --help imports torch",
@@ -88,40 +89,60 @@ def nothing(folder: Path) -> float:
 
 STARTED = """
 import runpy, sys, time
-import av
 
-def first(*args, opened=av.open, **kwargs):
-    print("first video opened at", time.perf_counter(), flush=True)
-    av.open = opened
+begun = []
+
+def useful(*args, **kwargs):
+    if not begun:
+        begun.append(print("began to work at", time.perf_counter(), flush=True))
+
+def opening(*args, opened, **kwargs):
+    useful()
     return opened(*args, **kwargs)
 
-av.open = first
-sys.argv = sys.argv[1:]
+if sys.argv[1] == "video":
+    import av, functools
+    av.open = functools.partial(opening, opened=av.open)
+else:
+    from torch.nn.modules.module import register_module_forward_pre_hook
+    register_module_forward_pre_hook(useful)
+sys.argv = sys.argv[2:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-"""A command that says when it opens its first video: networks are read by then. Its clock is that of all processes."""
+"""A command that says when it opens its first video (networks are read by then), or when a network computes first.
+
+Its clock is that of all processes.
+"""
+COMPUTES = ("pretrain", "evaluate")
 
 
 def jobs(bench: Bench) -> None:
-    """Commands with two short videos: nearly all of their time is start and end."""
-    folder = bench.scratch / "two"
-    index = folder / "index.csv"
+    """Commands with four short videos: nearly all of their time is start and end."""
+    folder = bench.scratch / "four"
+    index, runs = folder / "index.csv", ["--runs", folder / "runs"]
     if not index.exists():
-        for split, video in zip(("train", "test"), media.drawn(bench.scratch / "drawn", 2), strict=True):
-            home = folder / "videos" / split / "one"
+        places = [(split, label) for split in ("train", "test") for label in ("one", "two")]
+        for place, video in zip(places, media.drawn(bench.scratch / "drawn", 4), strict=True):
+            home = folder.joinpath("videos", *place)
             home.mkdir(parents=True, exist_ok=True)
             (home / video.name).write_bytes(video.read_bytes())
         run([
             sys.executable, "-m", "csvr.index", "--layout", "folder", "--videos", folder / "videos", "--splits", folder,
-            "--split", "1", "--output", index, "--runs", folder / "runs",
+            "--split", "1", "--output", index, *runs,
         ])  # fmt: skip
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["pretrain"]["steps"], params["evaluate"]["probe"]["few"] = 1, 1
+    params["evaluate"] |= {"semi": None, "finetune": None}
     sizes = {key: params["features"][key] for key in ("short_side", "aspect", "storage", "quality")}
     given = {
         "iframes": {key: sizes[key] for key in ("short_side", "aspect")},
         "clips": sizes,
-        "poses": params["pose_extraction"] | {"stride": 40},
-    }
+        "poses": params["pose_extraction"],
+    } | {command: applied(params, params["ablations"]["full"]["set"]) for command in COMPUTES}
+    made = {kind: ["--" + kind, folder / f"{kind}.safetensors"] for kind in ("clips", "poses", "iframes")}
+    flags = {command: [*made["clips"], *made["poses"], "--variant", "full"] for command in COMPUTES}
+    flags["pretrain"] += [*made["iframes"], "--seed", "0", "--history", folder / "history.csv"]
+    flags["evaluate"] += ["--networks", folder / "pretrain.safetensors", "--frozen", folder / "frozen.safetensors"]
 
     def command_line(command: str) -> list[str | Path]:
         output = folder / f"{command}.safetensors"
@@ -129,14 +150,15 @@ def jobs(bench: Bench) -> None:
         words = [command, "extract"] if command == "poses" else [command]
         return [
             f"csvr.{words[0]}", *words[1:], "--index", index, "--params", json.dumps(given[command]), "--output",
-            output, "--runs", folder / "runs",
+            output, *runs, *flags.get(command, []),
         ]  # fmt: skip
 
     def begun(command: str) -> float:
+        what = "network" if command in COMPUTES else "video"
         words, began = command_line(command), time.perf_counter()
-        shown = re.search(r"first video opened at ([\d.]+)", run([sys.executable, "-c", STARTED, *words]))
+        shown = re.search(r"began to work at ([\d.]+)", run([sys.executable, "-c", STARTED, what, *words]))
         if not shown:
-            raise RuntimeError(f"{command} opened no video")
+            raise RuntimeError(f"{command} did nothing")
         return float(shown[1]) - began
 
     for command in given:
@@ -144,7 +166,7 @@ def jobs(bench: Bench) -> None:
             CSVR: lambda command=command: begun(command),
             WHOLE: lambda command=command: python("-m", *command_line(command)),
         }
-        bench.compare(f"{JOB} csvr.{command} of two videos", ways)
+        bench.compare(f"{JOB} csvr.{command} of four videos", ways)
 
 
 def finished(bench: Bench) -> None:

@@ -1,5 +1,7 @@
 """Encoding, I-frames and the clip cache, on generated videos and on real ones where they lie beside the repository."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,8 @@ from av.video.frame import PictureType
 from csvr.data import clips, iframes, video
 from csvr.errors import UserError
 
-REAL = Path(__file__).parents[3] / "shared" / "real_clips"
+ROOT = Path(__file__).parents[2]
+REAL = ROOT.parent / "shared" / "real_clips"
 
 
 def moving_square(frames: int = 30) -> np.ndarray:
@@ -37,6 +40,21 @@ def test_generated_video_has_i_p_and_b_frames(tmp_path: Path) -> None:
     assert found.index.tolist() == [k for k, t in enumerate(types) if t == "I"] == [0, 12, 24]
     np.testing.assert_allclose(np.diff(found.time), 12 / 15)
     assert found.images.shape == (3, 64, 96, 3)
+
+
+def test_frames_are_converted_without_threads(tmp_path: Path) -> None:
+    """As many as the machine has cores would start in each process."""
+    video.encode(tmp_path / "a.avi", moving_square(), fps=15, gop=12)
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom csvr.data import video\n"
+        "tasks = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before = tasks()\n"
+        "for frame in video.frames(Path(sys.argv[1])):\n"
+        "    video.to_rgb(frame, 48, 32)\n"
+        "print(tasks() - before)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "a.avi")]
+    assert subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout == "0\n"
 
 
 @pytest.mark.parametrize("name", ["broken.avi", "empty.avi", "absent.avi"])
