@@ -30,8 +30,8 @@ def poses_see(path: Path) -> tuple[int, tuple[int, int], tuple[int, int]]:
     """Frames, picture size (width, height) and stored size of what the pose network is given."""
     shapes = []
 
-    def nobody(images: np.ndarray) -> list[list[object]]:
-        shapes.append((images.shape[2], images.shape[1]))
+    def nobody(images: list[np.ndarray]) -> list[list[object]]:
+        shapes.extend((image.shape[1], image.shape[0]) for image in images)
         return [[] for _ in images]
 
     found = video_poses(path, nobody, POSES)  # type: ignore[arg-type]
