@@ -197,14 +197,14 @@ def limit_threads(count: int) -> None:
 
 
 def keep_memory() -> None:
-    """Keep memory that was freed for what comes next, where the C library is GNU's; elsewhere nothing changes.
+    """Keep memory that was freed for what comes next, up to 2 GB; only GNU's C library can be told to.
 
-    It would give large blocks back at once, as which a network's activations come and go: with each block the kernel
-    fills its pages with zeros anew, a tenth of the time of finding poses.
+    It gives large blocks, such as a network's activations, back to the kernel at once, which then fills the pages of
+    the next ones with zeros: a tenth of the time of finding poses.
     """
     trim_threshold, mmap_threshold = -1, -3  # malloc.h
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    # The second alone would do harm: either one ends the library's own raising of the first.
+    # Not the second alone: each of them ends the library's own adapting of both.
     if mallopt and mallopt(mmap_threshold, 1 << 30):
         mallopt(trim_threshold, (1 << 31) - 1)
 

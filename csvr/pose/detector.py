@@ -6,7 +6,6 @@ function here is called: csvr can be imported where it isn't installed.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import pickle
 import re
@@ -36,7 +35,9 @@ MULTIPLE = 16
 def library() -> Any:
     """OpenPifPaf, imported when it is needed."""
     imports.torchvision()
-    return importlib.import_module("openpifpaf")
+    import openpifpaf
+
+    return openpifpaf
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ begun = []
 
 def useful(*args, **kwargs):
     if not begun:
-        begun.append(print("began to work at", time.perf_counter(), flush=True))
+        begun.append(time.perf_counter())
+        print("began to work at", begun[0], flush=True)
 
 def opening(*args, opened, **kwargs):
     useful()
