@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
 import yaml
 
 from csvr import cli
@@ -240,6 +239,8 @@ def main() -> None:
     cluster = read("--cluster", str(named if named.exists() else args.cluster))
     if missing := [name for name in RATES if name not in cluster]:
         raise UserError(f"{args.cluster}: {missing[0]} is missing; it takes {', '.join(RATES)}")
+    import pandas as pd  # takes long; flags don't need it
+
     known = pd.read_csv(ROOT / "params/cluster/videos.csv").set_index("dataset")
     sizes = {str(name): row.drop("source").to_dict() for name, row in known.iterrows()}
     print(f"{args.profile or args.params} on {args.cluster}: {cluster['cores']} cores, {cluster['gpus']} GPUs\n")

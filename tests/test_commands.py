@@ -43,7 +43,7 @@ def helps() -> dict[str, str]:
                 runpy.run_module(f"csvr.{sys.argv[0]}", run_name="__main__", alter_sys=True)
         except SystemExit as error:
             assert error.code == 0 and "usage:" in shown.getvalue(), sys.argv
-        heavy = {"torch", "sacred", "sklearn"} & set(sys.modules)
+        heavy = {"torch", "pandas", "sacred", "sklearn"} & set(sys.modules)
         assert not heavy, f"csvr.{sys.argv[0]} --help imports {heavy}"
         found[" ".join(sys.argv[:-1])] = text = shown.getvalue()
         subcommands = re.search(r"positional arguments:\n  \{([a-z,-]+)\}\n    \w", text)

@@ -7,10 +7,11 @@ with how many I-frames a second. Ends with exit code 1 if there is anything to m
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +20,9 @@ from csvr.data import index
 from csvr.data.layouts import LAYOUTS, Layout, read, video_files
 from csvr.errors import UserError
 from csvr.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NATIVE_GAP = 64
 """Frames from one I-frame to the next up to which most clips of the usual span (16 frames, stride 4) hold one."""
@@ -38,6 +42,8 @@ def problems(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
     first = readable.drop_duplicates("sha256").set_index("sha256").path
     again = readable[readable.duplicated("sha256")]
     again = again.assign(problem=[f"the same as {first[key]}" for key in again.sha256])
+    import pandas as pd  # takes long; flags don't need it
+
     return pd.concat([found, short, again])[["path", "problem"]].reset_index(drop=True)
 
 
@@ -46,6 +52,8 @@ def by_class(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
     usable = table[(table.problem == "") & (table.frames >= min_frames)]
     usable = usable.assign(seconds=seconds(usable))
     groups = usable.groupby("class")
+    import pandas as pd  # as above
+
     result = pd.DataFrame({"listed": table.groupby("class").size(), "usable": groups.size()})
     result["frames"] = groups.frames.median()
     result["I-frames a second"] = (groups.key_frames.sum() / groups.seconds.sum()).round(2)
@@ -129,7 +137,7 @@ def main() -> None:
     classes = by_class(table, args.min_frames)
     shown = Table("class", *classes.columns)
     for name, row in classes.iterrows():
-        shown.add_row(str(name), *(f"{value:g}" if pd.notna(value) else "-" for value in row))
+        shown.add_row(str(name), *("-" if math.isnan(value) else f"{value:g}" for value in row))
     console.print(shown)
     if len(wrong):
         # Plain lines: paths are to be copied, and are too long for a table.

@@ -143,7 +143,7 @@ class Features:
 
     def keypoints(self, video: str, start: int) -> Tensor:
         """The poses extracted between frame `start` and the clip's end: float32, (T', 17, 3)."""
-        frame, stop = self.poses[f"{video}/frame"], start + self.shape.span
+        frame, stop = self.poses.small(f"{video}/frame"), start + self.shape.span
         if stop <= self.clips.shape(video)[0]:
             first, last = np.searchsorted(frame, [start, stop])
             return torch.from_numpy(self.poses.rows(video, int(first), int(last)))
@@ -160,7 +160,7 @@ class Features:
 
         Where there is none (long GOPs), the nearest one.
         """
-        index: NDArray[Any] = self.iframes[f"{video}/index"]
+        index: NDArray[Any] = self.iframes.small(f"{video}/index")
         window, stop, frames = self.shape.iframe_window, start + self.shape.span, self.clips.shape(video)[0]
         near = np.zeros(len(index), bool)
         for past in range(0, self.length(video), frames):  # once, unless the video is looped

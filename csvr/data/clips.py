@@ -5,7 +5,7 @@ Frames are kept as they are (memory-mapped, the fastest to read) or as one JPEG 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,13 +59,22 @@ def packed(video: str, images: Frames, storage: str, quality: int) -> Mapping[st
 
 
 class Clips(Shards):
-    """Frames of stored videos, however they are stored."""
+    """Frames of stored videos, however they are stored.
+
+    Args, Raises: As `Shards`.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        super().__init__(paths)
+        self._shapes: dict[str, tuple[int, int, int]] = {}
 
     def shape(self, video: str) -> tuple[int, int, int]:
         """Frames, height and width."""
-        name = f"{video}/shape"
-        found = self[name] if name in self else self.shape_of(video)
-        return int(found[0]), int(found[1]), int(found[2])
+        if video not in self._shapes:
+            name = f"{video}/shape"
+            found = self[name] if name in self else self.shape_of(video)
+            self._shapes[video] = int(found[0]), int(found[1]), int(found[2])
+        return self._shapes[video]
 
     def images(self, video: str, wanted: range | NDArray[np.int64]) -> Frames:
         """Some frames, RGB, uint8, shape (n, h, w, 3).
@@ -80,7 +89,7 @@ class Clips(Shards):
             return np.asarray(self[video][wanted])
         import cv2  # as above
 
-        ends = self[f"{video}/end"]
+        ends = self.small(f"{video}/end")
         # From the first to the last in one read: they lie beside each other.
         begins = [int(ends[k - 1]) if k else 0 for k in wanted]
         first = min(begins)

@@ -12,9 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from csvr import progress
 from csvr.data import layouts, video
@@ -22,6 +20,9 @@ from csvr.data.journal import Journal
 from csvr.errors import UserError
 from csvr.files import sha256
 from csvr.tracking.sources import code_hash
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 COLUMNS: Final = (*layouts.LISTED, "frames", "key_frames", "width", "height", "fps", "sha256", "problem")
@@ -128,6 +129,8 @@ def inspect_all(table: pd.DataFrame, workers: int = 1, journal: Path | None = No
             left = (len(todo) - done) * (said - began) / done / 60
             extra = progress.share(len(rows), len(states))
             log.info("looked into %d of %d videos, %.1f min left", len(rows), len(states), left, extra=extra)
+    import pandas as pd  # takes longer to import than all else that a command needs for its flags
+
     ordered = pd.DataFrame([rows[k] for k in range(len(states))])
     found = pd.concat([table.reset_index(drop=True), ordered], axis=1)[[*COLUMNS, *_further(table)]]
     for column in ("video", "path"):
@@ -240,6 +243,8 @@ def left_out(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd  # as above
+
     text = dict.fromkeys(("video", "path", "class", "sha256", "problem", "run"), str)
     try:
         table = pd.read_csv(path, dtype=text, keep_default_na=False)

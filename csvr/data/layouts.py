@@ -26,18 +26,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Final
 
 from csvr.data import lists
 from csvr.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LISTED: Final = ("video", "path", "class", "label", "split")
 FURTHER: Final = "split_"
 """Begins the names of columns of further splits."""
 SUFFIXES: Final = frozenset({".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"})
-Reader = Callable[[Path, Path, int], pd.DataFrame]
+Reader = Callable[[Path, Path, int], "pd.DataFrame"]
 """(videos, splits, number of the official split from 1) → table."""
 
 
@@ -259,6 +260,8 @@ def read(layout: str, videos: Path, splits: Path, split: int, *further: int) -> 
     for folder in (videos, splits):
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder")
+    import pandas as pd  # takes long, and commands need the names of layouts for their flags
+
     tables = {number: LAYOUTS[layout].read(videos, splits, number) for number in (split, *further)}
     merged = pd.concat(list(tables.values())).drop_duplicates("video").reset_index(drop=True)
     for number in further:
@@ -351,6 +354,8 @@ def _table(rows: list[Listed], videos: Path, splits: Path, wrong: list[str]) -> 
     lists.refuse(wrong)
     if not rows:
         raise UserError(f"{splits}: the lists name no video")
+    import pandas as pd  # as above
+
     return pd.DataFrame([(r.video, str(r.path), r.name, r.label, r.part) for r in rows], columns=list(LISTED))
 
 

@@ -14,6 +14,7 @@ import shlex
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from csvr.files import part_of, writing
 
 BLOCK: Final = 1 << 20
 """Bytes that share a checksum: as many rows as fit, at least one."""
+KEPT: Final = 1 << 14
+"""Small arrays that are kept, of each kind: some 20 MB."""
 Sums = tuple[int, str]
 """Rows a block (the last may have fewer), and CRC-32 of each block, 8 hexadecimal digits each."""
 
@@ -128,6 +131,9 @@ class Shards(Mapping[str, NDArray[Any]]):
                     raise UserError(f"{path}: holds {name!r}, which {self._where[name]} holds too")
                 self._where[name] = path
             self._sums |= sums
+        self.small = lru_cache(KEPT)(self.__getitem__)
+        """As `[name]`, for arrays that are small and asked for again and again: the last ones are kept. Not to be
+        written to."""
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         array = np.asarray(self._files[self._where[name]].get_tensor(name))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +12,60 @@ from torch import Tensor
 
 from csvr.pose.gan_losses import discriminator_loss, generator_loss
 
-__all__ = ["discriminator_loss", "generator_loss", "gradient_penalty", "reconstruction_loss"]
+__all__ = ["discriminator_loss", "generator_loss", "gradient_penalty", "judge_once", "reconstruction_loss"]
+SMALLEST: Final = 1e-12
+"""Least gradient that is sent through a discriminator; a loss that is flat, as the hinge, would leave none to scale."""
+
+
+def judge_once(
+    discriminator: Callable[[Sequence[Tensor]], Tensor], real: Sequence[Tensor], fake: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits of real and generated clips for the losses of both networks, by one pass of the discriminator.
+
+    A logit a_{n,l} depends on the clip x_{n,l} alone, so the gradients of both losses there differ by a number:
+
+        ∂L_G/∂x_{n,l} = r_{n,l} · ∂L_D/∂x_{n,l},    r_{n,l} = (∂L_G/∂a_{n,l}) / (∂L_D/∂a_{n,l})
+
+    Back-propagating L_D gives both, where a loss each takes a pass each. (Where |∂L_D/∂a| is below `SMALLEST`, that is
+    taken instead.) The gradients are those of two passes, one through frozen weights and one of detached clips.
+
+    Args:
+        discriminator: From a clip a level to logits (N, levels); what it makes of a clip must not depend on others.
+        real: A clip (n, 3, T_l, H_l, W_l) a level.
+        fake: Likewise, (m, 3, T_l, H_l, W_l).
+
+    Returns:
+        Logits of the real clips (n, levels); of the fake ones (m, levels) for the loss of the discriminator, whose
+        gradient stops at the clips; and the same for the loss of the generator, whose gradient passes by the weights.
+    """
+    ratio: list[Tensor] = []  # r, (m, levels), once the backward pass has been at the logits
+    entered = [clip.view_as(clip) for clip in fake]  # the clips themselves get gradients from other losses
+    for level, clip in enumerate(entered):
+        if clip.requires_grad:
+            clip.register_hook(partial(_scaled, ratio, level))
+    logits = discriminator([torch.cat(pair) for pair in zip(real, entered, strict=True)])
+    of_real, of_fake = logits.split([len(real[0]), len(fake[0])])
+    return of_real, *_Fork.apply(of_fake, ratio)
+
+
+def _scaled(ratio: list[Tensor], level: int, gradient: Tensor) -> Tensor:
+    return gradient * ratio[0][:, level].view(-1, *[1] * (gradient.ndim - 1))
+
+
+class _Fork(torch.autograd.Function):
+    """The same logits twice; the gradient of the first copy is sent on, with that of the second by it as `ratio`."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, ratio: list[Tensor]) -> tuple[Tensor, Tensor]:
+        ctx.ratio = ratio
+        return logits.clone(), logits.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        first, second = gradients
+        sent = torch.where(first.abs() < SMALLEST, torch.full_like(first, SMALLEST).copysign(first), first)
+        ctx.ratio[:] = [second / sent]
+        return sent, None
 
 
 def gradient_penalty(logits: Tensor, reals: Sequence[Tensor], lam: float = 0.5, reduction: str = "sum") -> Tensor:

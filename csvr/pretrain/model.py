@@ -19,7 +19,7 @@ from csvr.context.mi_infonce import mi_infonce
 from csvr.context.projection import ProjectionHead
 from csvr.distributed import gather, processes, rank
 from csvr.generation.discriminator import VideoDiscriminator
-from csvr.generation.losses import gradient_penalty, reconstruction_loss
+from csvr.generation.losses import gradient_penalty, judge_once, reconstruction_loss
 from csvr.generation.tganv2 import Pyramid, VideoGenerator, real_pyramid
 from csvr.integration.layer import IntegrationLayer
 from csvr.pose.gan_losses import discriminator_loss, generator_loss, interpolate_penalty, pose_reconstruction
@@ -159,7 +159,7 @@ class VideoBranch(nn.Module):
         """Loss of both generators, and of both discriminators, on the clips that have a future."""
         terms: dict[str, Tensor] = {}
         integrated = integrated[: len(views.future)]
-        video, judge = integrated.new_zeros(()), integrated.new_zeros(())
+        video, judged = integrated.new_zeros(()), integrated.new_zeros(())
         for name in self.NAMES:
             fake: Pyramid = self.generators[name](integrated, (views.noise or {}).get(name))
             real = real_pyramid(getattr(views, name)[: len(integrated)], self.sizes, fake.frames)
@@ -170,24 +170,22 @@ class VideoBranch(nn.Module):
                 # In full precision: the penalty squares gradients (bfloat16 ended in NaN).
                 with torch.autocast(integrated.device.type, enabled=False):
                     clips = [clip.float() for clip in fake.clips]
-                    discriminator = self.discriminators[name]
-                    discriminator.requires_grad_(False)
-                    fooled = generator_loss(discriminator(clips), self.kind)
-                    discriminator.requires_grad_(True)
-                    judge = judge + self._judge(discriminator, real, [clip.detach() for clip in clips], step)
-                video = video + self.adversarial * fooled
-        return {"video": video, "video_discriminator": judge} | terms
+                    fooled, found = self._adversarial(self.discriminators[name], real, clips, step)
+                video, judged = video + self.adversarial * fooled, judged + found
+        return {"video": video, "video_discriminator": judged} | terms
 
-    def _judge(self, discriminator: nn.Module, real: list[Tensor], fake: list[Tensor], step: int) -> Tensor:
-        """Discriminator loss; every `penalty_every` steps with the penalty, scaled up accordingly (lazy R1)."""
+    def _adversarial(
+        self, discriminator: nn.Module, real: list[Tensor], fake: list[Tensor], step: int
+    ) -> tuple[Tensor, Tensor]:
+        """Loss of a generator, and of its discriminator; every `penalty_every` steps with the penalty, scaled up
+        accordingly (lazy R1)."""
         penalise = step % self.penalty_every == 0
         real = [clip.detach().requires_grad_(penalise) for clip in real]
-        # One pass over both: small convolutions cost more by the call than by the clip.
-        of_real, of_fake = discriminator([torch.cat(pair) for pair in zip(real, fake, strict=True)]).chunk(2)
+        of_real, of_fake, fooling = judge_once(discriminator, real, fake)
         loss = discriminator_loss(of_real, of_fake, self.kind)
         if penalise:
             loss = loss + self.penalty_every * gradient_penalty(of_real, real, self.penalty, reduction="mean")
-        return loss
+        return generator_loss(fooling, self.kind), loss
 
 
 class CSVR(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from csvr.data.augment import (
@@ -77,11 +78,14 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int) -> Views:
 
     crops, colours = draw(batch.total[0], augment["clip_gray"], slice(first, None, every))
     iframe_crops, iframe_colours = draw(batch.total[1], augment["iframe_gray"], batch.iframe_place)
+    # Past and future at once: these are many operations on little.
+    both = normalise_poses(torch.cat([batch.poses, batch.future_poses], 1), batch.poses)
+    poses, future_poses = flip_poses(both, crops.flip).split([batch.poses.shape[1], batch.future_poses.shape[1]], 1)
     return Views(
         clip=colours.apply(crops.apply(to_unit(batch.clip), crop)),
         future=colours.apply(crops.apply(to_unit(batch.future), crop)),
-        poses=hold_missing(flip_poses(normalise_poses(batch.poses, batch.poses), crops.flip)),
-        future_poses=flip_poses(normalise_poses(batch.future_poses, batch.poses), crops.flip),
+        poses=hold_missing(poses),
+        future_poses=future_poses,
         iframes=iframe_colours.apply(iframe_crops.apply(to_unit(batch.iframes), crop)),
         owner=batch.owner,
     )

@@ -90,7 +90,7 @@ SECTIONS = ("draw", "views", "forward", "backward", "optimisers")
 
 
 def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[str, float]:
-    """Seconds of a training step, mean over `count` steps of csvr's own loop, one uncounted step before.
+    """Seconds of a training step, mean over `count` steps of csvr's own loop and one report, one uncounted step before.
 
     Args:
         profile: What to train on.
@@ -102,7 +102,7 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
         "step", and the sections of it; on a GPU "draw" alone, the wait for data.
     """
     params = profile.variant(variant)
-    params["pretrain"] |= {"steps": 1 + count, "log_every": 1, "checkpoint_every": 10**9} | settings
+    params["pretrain"] |= {"steps": 1 + count, "log_every": 1 + count, "checkpoint_every": 10**9} | settings
     features, fabric = profile.opened(), start(profile.device, params["pretrain"]["precision"])
     for store in (features.clips, features.poses, features.iframes):
         for name in store:  # whose checksums are compared once in a training of hundreds of steps, not in these few
@@ -110,20 +110,24 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = CSVR(params, pose_frames=len(features.keypoints(profile.videos[0], 0)))
-    spent, ends = dict.fromkeys(SECTIONS, 0.0), list[float]()
+    spent, begun = dict.fromkeys(SECTIONS, 0.0), list[float]()
 
     def timed(section: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             began = time.perf_counter()
             result = function(*args, **kwargs)
-            if ends:
+            if len(begun) > 1:
                 spent[section] += time.perf_counter() - began
             return result
 
         return call
 
+    def begin() -> None:  # of the first steps alone: it makes a GPU wait
+        if len(begun) < 2:
+            begun.append(now(profile.device))
+
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(loop, "batches", waited(loop.batches, timed)))
+        stack.enter_context(mock.patch.object(loop, "batches", waited(loop.batches, timed, begin)))
         # A GPU does these while the clock runs on: of it only the wait for data and the whole step mean anything.
         for section, owner, name in (
             ("views", loop, "make_views"), ("forward", model, "forward"), ("backward", fabric, "backward"),
@@ -132,20 +136,24 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
             wrapped = timed(section, getattr(owner, name))
             stack.enter_context(mock.patch.object(owner, name, wrapped_method(wrapped, owner)))
         unused = Checkpoints(profile.folder / "checkpoints", "none")
-        report = lambda step, row: ends.append(now(profile.device))  # noqa: E731
-        loop.train(fabric, model, features, profile.videos, params, 0, unused, report)
+        loop.train(fabric, model, features, profile.videos, params, 0, unused, lambda step, row: None)
+        ended = now(profile.device)
     found = {section: seconds / count for section, seconds in spent.items()}
-    return found | {"step": (ends[-1] - ends[0]) / count}
+    return found | {"step": (ended - begun[1]) / count}
 
 
-def waited(batches: Callable[..., Iterator[Any]], timed: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
-    """The same batches; the time that the loop waits for each is that of the section "draw"."""
+def waited(
+    batches: Callable[..., Iterator[Any]], timed: Callable[..., Any], begin: Callable[[], None]
+) -> Callable[..., Iterator[Any]]:
+    """The same batches; a step begins where the loop asks for one, and its wait is that of the section "draw"."""
 
     def generate(*args: Any) -> Iterator[Any]:
         drawn = batches(*args)
         take = timed("draw", lambda: next(drawn, None))
+        begin()
         while (batch := take()) is not None:
             yield batch
+            begin()
 
     return generate
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from csvr.generation.discriminator import DisBlock, VideoDiscriminator
-from csvr.generation.losses import gradient_penalty, reconstruction_loss
-from csvr.pose.gan_losses import discriminator_loss
+from csvr.generation.losses import gradient_penalty, judge_once, reconstruction_loss
+from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, generator_loss
 
 SIZES = ((4, 6), (2, 12))  # frames and pixels of two levels
 
@@ -102,6 +104,52 @@ def test_penalty_trains_the_discriminator() -> None:
         with torch.no_grad():
             weight[index] -= sign * step
     assert weight.grad[index].item() == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-4)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.5])
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_one_pass_gives_the_gradients_of_two(kind: str, penalty: float) -> None:
+    """Of logits far on both sides too, where a loss of the discriminator is flat."""
+    net, real, fake = discriminator(), clips(3, 1), clips(4, 2)
+    with torch.no_grad():
+        net.heads[0].bias += 3
+        net.heads[1].bias -= 3
+    found, weights = [], list(net.parameters())
+    for once in (True, False):
+        reals = [clip.clone().requires_grad_() for clip in real]
+        generated = [clip.clone().requires_grad_() for clip in fake]
+        if once:
+            of_real, of_fake, fooling = judge_once(net, reals, generated)
+        else:
+            of_real, of_fake = net(reals), net([clip.detach() for clip in generated])
+            frozen = copy.deepcopy(net).requires_grad_(False)
+            fooling = frozen(generated)
+        judged = discriminator_loss(of_real, of_fake, kind) + gradient_penalty(of_real, reals, penalty)
+        # What trains the generator weighs as it does in the whole loss, and its clips have another loss beside.
+        other = sum(clip.square().mean() for clip in generated)
+        (0.02 * generator_loss(fooling, kind) + judged + other).backward()
+        found.append([judged, fooling, *(x.grad for x in weights), *(clip.grad for clip in generated)])
+        net.zero_grad()
+    assert ((of_fake < -1).any() and (of_fake > 1).any()).item()
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-7, atol=1e-9)
+    without = [clip.grad - 2 * clip / clip.numel() for clip in generated]
+    assert all(gradient.abs().amax() > 1e-6 for gradient in without)  # the generator does learn from it
+
+
+def test_one_pass_for_either_loss_alone() -> None:
+    net, real = discriminator(), clips(2, 1)
+    fake = [clip.requires_grad_() for clip in clips(2, 2)]
+    _, of_fake, fooling = judge_once(net, real, fake)
+    of_fake.sum().backward(retain_graph=True)
+    assert not any(clip.grad.any() for clip in fake)
+    weights = [x.grad.clone() for x in net.parameters()]
+    fooling.sum().backward()
+    expected = torch.autograd.grad(net(fake).sum(), fake)
+    for clip, gradient in zip(fake, expected, strict=True):
+        torch.testing.assert_close(clip.grad, gradient)
+    for x, before in zip(net.parameters(), weights, strict=True):
+        torch.testing.assert_close(x.grad, before, rtol=0, atol=1e-8)
 
 
 def test_discriminator_learns_to_tell_real_from_fake() -> None:
