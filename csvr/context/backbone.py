@@ -10,6 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.video.resnet import BasicBlock, Bottleneck, Conv2Plus1D, Conv3DNoTemporal, Conv3DSimple
 
+from csvr.convolution import Conv3d
+
+
+class QuickConv3DSimple(Conv3d, Conv3DSimple):
+    """torchvision's 3×3×3 convolution, trained as `Conv3d` is."""
+
 
 class MatchedConv2Plus1D(Conv2Plus1D):
     """Spatial then temporal convolution with as many weights as the 3×3×3 one in their place (Tran et al. 2018, 3.5).
@@ -25,10 +31,10 @@ class MatchedConv2Plus1D(Conv2Plus1D):
 
 # Convolution of the first stage and of the later ones ("A Closer Look at Spatiotemporal Convolutions", Tran et al.).
 CONVOLUTIONS: Final = {
-    "r3d": (Conv3DSimple, Conv3DSimple),
+    "r3d": (QuickConv3DSimple, QuickConv3DSimple),
     "r2plus1d": (Conv2Plus1D, Conv2Plus1D),
     "r2plus1d_matched": (MatchedConv2Plus1D, MatchedConv2Plus1D),
-    "mc3": (Conv3DSimple, Conv3DNoTemporal),
+    "mc3": (QuickConv3DSimple, Conv3DNoTemporal),
 }
 
 

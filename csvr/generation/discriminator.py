@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from csvr.convolution import Conv3d
+
 
 class DisBlock(nn.Module):
     """[ReLU–]conv3³–ReLU–conv3³ plus a 1³ shortcut, then average pooling by 2; no normalisation.
@@ -21,8 +23,8 @@ class DisBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, first: bool = False) -> None:
         super().__init__()
         self.first = first
-        self.conv1 = nn.Conv3d(in_channels, out_channels, 3, padding=1)
-        self.conv2 = nn.Conv3d(out_channels, out_channels, 3, padding=1)
+        self.conv1 = Conv3d(in_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv3d(out_channels, out_channels, 3, padding=1)
         self.shortcut = nn.Conv3d(in_channels, out_channels, 1)
         for convolution, gain in ((self.conv1, 2**0.5), (self.conv2, 2**0.5), (self.shortcut, 1.0)):
             nn.init.xavier_uniform_(convolution.weight, gain)

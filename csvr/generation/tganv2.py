@@ -134,7 +134,8 @@ class VideoGenerator(nn.Module):
         """
         n = len(features)
         steps = self.frames if self.time == "inject" else 1
-        features = F.adaptive_avg_pool3d(features, (None, self.start_size, self.start_size))
+        if features.shape[3:] != (self.start_size, self.start_size):
+            features = F.adaptive_avg_pool3d(features, (None, self.start_size, self.start_size))
         if steps == 1:
             features = features.mean(2, keepdim=True)
         elif features.shape[2] != steps:

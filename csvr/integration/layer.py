@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from csvr.convolution import Conv3d
+
 MODES: Final = ("adain_mask", "adain", "mask", "concat", "add")
 TIMES: Final = ("static", "motion")
 SPACES: Final = ("mean", "map")
@@ -85,7 +87,7 @@ class IntegrationLayer(nn.Module):
         self.beta = _linear(motion_channels + (channels if mode == "concat" else 0), channels)
         self.mask: nn.Conv3d | None = None
         if mode in ("adain_mask", "mask"):
-            self.mask = nn.Conv3d(channels, channels if mask_per_channel else 1, 3, padding=1)
+            self.mask = Conv3d(channels, channels if mask_per_channel else 1, 3, padding=1)
             nn.init.constant_(self.mask.bias, mask_bias)  # type: ignore[arg-type]
 
     def forward(self, static: Tensor, motion: Tensor, first: int | None = None) -> tuple[Tensor, Tensor | None]:
@@ -110,7 +112,10 @@ class IntegrationLayer(nn.Module):
             motion = motion.mean((3, 4), keepdim=True)
         if self.time == "motion" and motion.shape[2] > static.shape[2]:
             size = (motion.shape[2], *static.shape[3:])
-            static = F.interpolate(static, size=size, mode="trilinear", align_corners=False)
+            if static.shape[2] == 1:  # what interpolation does here, too, in more time
+                static = static.expand(-1, -1, *size)
+            else:
+                static = F.interpolate(static, size=size, mode="trilinear", align_corners=False)
         motion, kept = self.motion_norm(motion)[:first], self.static_norm(static)[:first]
         static = static[:first]
         if self.mode == "concat":

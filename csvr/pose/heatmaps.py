@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from csvr.convolution import Conv3d
 from csvr.distributed import mean
 from csvr.pose.gan import draw_noise, last_seen
 
@@ -124,7 +125,7 @@ class HeatmapEncoder(nn.Module):
         self.canvas, self.out_channels = canvas, out_channels
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise((keypoints, width, 2 * width, out_channels))):
-            convolution = nn.Conv3d(inputs, outputs, 3, stride=(min(i, 1) + 1, 2, 2), padding=1, bias=False)
+            convolution = Conv3d(inputs, outputs, 3, stride=(min(i, 1) + 1, 2, 2), padding=1, bias=False)
             layers += [convolution, nn.BatchNorm3d(outputs), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers)
 
@@ -184,10 +185,10 @@ class HeatmapDecoder(nn.Module):
         for i in range(HALVINGS):
             layers += [
                 nn.Upsample(scale_factor=(2 if i else 1, 2, 2)),
-                nn.Conv3d(width, width, 3, padding=1, bias=False),
+                Conv3d(width, width, 3, padding=1, bias=False),
             ]
             layers += [nn.BatchNorm3d(width), nn.ReLU(inplace=True)]
-        last = nn.Conv3d(width, keypoints, 3, padding=1, bias=False)  # softmax would cancel a bias
+        last = Conv3d(width, keypoints, 3, padding=1, bias=False)  # softmax would cancel a bias
         nn.init.zeros_(last.weight)  # for the reason given in PoseDecoder
         self.layers = nn.Sequential(*layers, last)
 
@@ -259,7 +260,7 @@ class HeatmapDiscriminator(nn.Module):
         self.canvas = canvas
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise((keypoints, width, 2 * width, 4 * width))):
-            convolution = nn.Conv3d(inputs, outputs, 3, stride=(min(i, 1) + 1, 2, 2), padding=1)
+            convolution = Conv3d(inputs, outputs, 3, stride=(min(i, 1) + 1, 2, 2), padding=1)
             layers += [spectral_norm(convolution) if spectral else convolution, nn.LeakyReLU(0.2, inplace=True)]
         head = nn.Conv3d(4 * width, 1, 1)
         self.layers = nn.Sequential(*layers, spectral_norm(head) if spectral else head)
