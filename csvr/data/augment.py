@@ -86,7 +86,7 @@ def centre_crop(images: Tensor, size: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Colours:
-    """A change of colour for each of N samples: mix @ rgb + bias.
+    """A change of colour for each of N samples: mix @ rgb + bias, of colours in −1 … 1.
 
     Attributes:
         mix: (N, 3, 3).
@@ -101,8 +101,9 @@ class Colours:
         return Colours(self.mix[rows], self.bias[rows])
 
     def apply(self, images: Tensor) -> Tensor:
-        """Images (n, 3, ...) in −1 … 1 → the same, clamped to −1 … 1; n ≤ N, the first samples."""
+        """Images (n, 3, ...) in 0 … 255 → in −1 … 1, changed and clamped; n ≤ N, the first samples."""
         mix, bias = (value[: len(images)].to(images.device) for value in (self.mix, self.bias))
+        mix, bias = mix / 127.5, bias - mix.sum(2, keepdim=True)  # instead of a pass over all images
         return torch.baddbmm(bias, mix, images.flatten(2)).clamp_(-1, 1).view_as(images)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from csvr.context.backbone import pool
-from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colours, random_crops, to_unit
+from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colours, random_crops
 from csvr.data.batches import Features
 from csvr.evaluation.features import BATCH, device_of, load_clips
 from csvr.evaluation.probe import draw_few, draw_share
@@ -128,7 +128,7 @@ def train_classifier(
         poses = torch.stack([features.keypoints(v, s) for v, s in zip(some, starts, strict=True)]).to(device)
         crops = random_crops(len(images), (images.shape[-2], images.shape[-1]), area)
         colours = random_colours(len(images), settings["colour"], settings["permute"], gray=0.0, invert=0.0)
-        clip = colours.apply(crops.apply(to_unit(images), features.shape.crop))
+        clip = colours.apply(crops.apply(images.float(), features.shape.crop))
         poses = hold_missing(flip_poses(normalise_poses(poses, poses), crops.flip))
         for group in optimiser.param_groups:
             group["lr"] = settings["lr"] * group["factor"] * schedule(step, steps, settings["warmup"])

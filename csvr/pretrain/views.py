@@ -15,7 +15,6 @@ from csvr.data.augment import (
     normalise_poses,
     random_colours,
     random_crops,
-    to_unit,
 )
 from csvr.data.batches import Batch
 
@@ -82,10 +81,10 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int) -> Views:
     both = normalise_poses(torch.cat([batch.poses, batch.future_poses], 1), batch.poses)
     poses, future_poses = flip_poses(both, crops.flip).split([batch.poses.shape[1], batch.future_poses.shape[1]], 1)
     return Views(
-        clip=colours.apply(crops.apply(to_unit(batch.clip), crop)),
-        future=colours.apply(crops.apply(to_unit(batch.future), crop)),
+        clip=colours.apply(crops.apply(batch.clip.float(), crop)),
+        future=colours.apply(crops.apply(batch.future.float(), crop)),
         poses=hold_missing(poses),
         future_poses=future_poses,
-        iframes=iframe_colours.apply(iframe_crops.apply(to_unit(batch.iframes), crop)),
+        iframes=iframe_colours.apply(iframe_crops.apply(batch.iframes.float(), crop)),
         owner=batch.owner,
     )

@@ -88,17 +88,17 @@ def test_channels_are_permuted_as_often_as_asked() -> None:
 
 def test_gray_is_gray_and_no_change_is_no_change() -> None:
     torch.manual_seed(0)
-    images = torch.rand(4, 3, 8, 8) * 2 - 1
+    images = torch.rand(4, 3, 8, 8) * 255
     gray = augment.random_colours(4, 0.0, 0.0, 1.0, 0.0).apply(images)
     torch.testing.assert_close(gray[:, 0], gray[:, 2])
     for inverted, sign in ((0.0, 1), (1.0, -1)):
         same = augment.random_colours(4, 0.0, 0.0, 0.0, inverted).apply(images)
-        torch.testing.assert_close(same, sign * images)
+        torch.testing.assert_close(same, sign * (images / 127.5 - 1))
 
 
 def test_some_samples_are_changed_as_among_all() -> None:
     torch.manual_seed(0)
-    images = torch.rand(4, 3, 2, 16, 16) * 2 - 1
+    images = torch.rand(4, 3, 2, 16, 16) * 255
     crops, colours = augment.random_crops(4, (16, 16), (0.3, 1.0)), augment.random_colours(4, 1.0, 0.5, 0.5, 0.5)
     whole = colours.apply(crops.apply(images, 8))
     for few in (0, 2):
