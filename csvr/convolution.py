@@ -1,35 +1,45 @@
-"""3D convolution that trains as quickly on clips of one or two frames as on longer ones."""
+"""3D convolution that is as quick on clips of one or two frames as on longer ones."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+WIDE: Final = 16
+"""Channels from which on a gradient by 2D convolutions is the quicker one; with fewer, their calls cost more."""
+
 
 class Conv3d(nn.Conv3d):
-    """`nn.Conv3d`, whose gradient for the weights is quick on a CPU where the kernel is longer than the clip, too.
+    """`nn.Conv3d`, as quick on a CPU where the kernel is longer than the clip.
 
-    oneDNN's quick gradient for the weights takes no such kernel, and what it has instead takes up to five times the
-    forward pass. The last stages of all 3D networks that halve time see such clips.
+    The last stages of all 3D networks that halve time see such clips. oneDNN's quick gradient for the weights takes no
+    such kernel, and what it has instead takes up to five times the forward pass.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, T, H, W) → (N, C', T', H', W'), as `nn.Conv3d`."""
-        short = input.shape[2] < self.kernel_size[0] and input.device.type == "cpu"
-        plain = self.padding_mode == "zeros" and self.groups == 1 and not isinstance(self.padding, str)
-        if short and plain and max(self.dilation) == 1 and not torch.is_autocast_enabled("cpu"):
-            result: Tensor = _ShortClip.apply(input, self.weight, self.bias, self.stride, self.padding)
-            return result
-        return super().forward(input)
+        frames, (length, *_) = input.shape[2], self.kernel_size
+        if frames >= length or input.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+            return super().forward(input)
+        if self.padding_mode != "zeros" or self.groups > 1 or max(self.dilation) > 1 or isinstance(self.padding, str):
+            return super().forward(input)
+        (step, *stride), (before, *padding) = self.stride, self.padding
+        if frames == 1 and before < length and 1 + 2 * before - length < step:  # one frame of the kernel sees it
+            seen = self.weight[:, :, before]
+            return F.conv2d(input[:, :, 0], seen, self.bias, tuple(stride), tuple(padding)).unsqueeze(2)
+        if self.in_channels < WIDE:
+            return super().forward(input)
+        result: Tensor = _ShortClip.apply(input, self.weight, self.bias, self.stride, self.padding)
+        return result
 
 
 class _ShortClip(torch.autograd.Function):
     """A 3D convolution whose gradient for the weights is that of 2D convolutions, one for each frame of the kernel.
 
-        ∂L/∂W_k = Σ_t (∂L/∂y_t) * x_{s·t + k − p}        (stride s and padding p of time; frames that are there)
+    ∂L/∂W_k = Σ_t (∂L/∂y_t) * x_{s·t + k − p}        (stride s and padding p of time; frames that are there)
     """
 
     @staticmethod

@@ -32,17 +32,32 @@ def gradients(layer: nn.Conv3d, clip: Tensor) -> list[Tensor]:
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("frames", "kernel", "stride", "padding"), CASES)
-def test_as_pytorch(frames: int, kernel: int, stride: int, padding: int, bias: bool) -> None:
+def test_as_pytorch(
+    frames: int, kernel: int, stride: int, padding: int, bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convolution, "WIDE", 3)
     torch.manual_seed(0)
     clip = torch.randn(2, 3, frames, 5, 6, dtype=torch.float64).contiguous(memory_format=torch.channels_last_3d)
     ours = Conv3d(3, 4, (kernel, 3, 3), (stride, 2, 1), (padding, 1, 0), bias=bias).double()
     plain = nn.Conv3d(3, 4, (kernel, 3, 3), (stride, 2, 1), (padding, 1, 0), bias=bias).double()
     plain.load_state_dict(ours.state_dict())
-    with mock.patch.object(convolution._ShortClip, "apply", wraps=convolution._ShortClip.apply) as short:
+    with (
+        mock.patch.object(convolution._ShortClip, "apply", wraps=convolution._ShortClip.apply) as short,
+        mock.patch.object(convolution.F, "conv2d", wraps=torch.conv2d) as image,
+    ):
         found = gradients(ours, clip)
-    assert short.called == (frames < kernel)
+    assert image.called + short.called == (frames < kernel)
+    assert image.called == (frames == 1 and found[0].shape[2] == 1)
     for one, two in zip(found, gradients(plain, clip), strict=True):
         torch.testing.assert_close(one, two)
+
+
+def test_narrow_ones_of_two_frames_are_left_to_pytorch() -> None:
+    with mock.patch.object(convolution._ShortClip, "apply", wraps=convolution._ShortClip.apply) as short:
+        Conv3d(convolution.WIDE - 1, 4, 3, padding=1)(torch.randn(1, convolution.WIDE - 1, 2, 3, 3))
+        assert not short.called
+        Conv3d(convolution.WIDE, 4, 3, padding=1)(torch.randn(1, convolution.WIDE, 2, 3, 3))
+        assert short.called
 
 
 @pytest.mark.parametrize(
@@ -50,16 +65,16 @@ def test_as_pytorch(frames: int, kernel: int, stride: int, padding: int, bias: b
 )
 def test_what_it_does_not_know_is_left_to_pytorch(settings: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    layer = Conv3d(4, 4, 3, **{"padding": 2} | settings)
-    plain = nn.Conv3d(4, 4, 3, **{"padding": 2} | settings)
+    layer = Conv3d(16, 4, 3, **{"padding": 2} | settings)
+    plain = nn.Conv3d(16, 4, 3, **{"padding": 2} | settings)
     plain.load_state_dict(layer.state_dict())
-    clip = torch.randn(2, 4, 2, 7, 7)
+    clip = torch.randn(2, 16, 2, 7, 7)
     for one, two in zip(gradients(layer, clip), gradients(plain, clip), strict=True):
         torch.testing.assert_close(one, two)
 
 
 def test_frozen_weights_and_clips_without_gradient() -> None:
-    layer, clip = Conv3d(3, 4, 3, padding=1), torch.randn(2, 3, 2, 5, 5)
+    layer, clip = Conv3d(16, 4, 3, padding=1), torch.randn(2, 16, 2, 5, 5)
     layer(clip).sum().backward()
     assert clip.grad is None and layer.weight.grad is not None and layer.bias is not None
     assert layer.bias.grad is not None and torch.allclose(layer.bias.grad, torch.full((4,), 2.0 * 2 * 25))

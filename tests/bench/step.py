@@ -16,22 +16,23 @@ PENALTY = "the penalty's part of it"
 def measure(bench: Bench) -> None:
     """All variants on the CPU; precision, layout and compilation on a GPU where there is one."""
     profile = training.embedded(bench, "cpu")
-    runs, count = (1, 2) if bench.quick else (5, 8)
-    for variant in VARIANTS[: 1 if bench.quick else None]:
-        case = f"{STEP}, {variant}"
-        if CSVR in {figure.name for figure in bench.figures(bench.goal).all if figure.case == case}:
-            continue
-        whole, alone = [], []
-        for _ in range(runs):  # by turns
-            whole.append(training.steps(profile, count, variant))
-            alone.append(training.bare(profile, variant))
-        taken = {CSVR: [found["step"] for found in whole], BARE: [sum(found.values()) for found in alone]}
-        if "penalty" in alone[0]:
-            taken[PENALTY] = [found["penalty"] for found in alone]
-        kept(bench, case, taken)
+    runs, count = (1, 2) if bench.quick else (11, 8)
+    kept_already = {figure.case for figure in bench.figures(bench.goal).all if figure.name == CSVR}
+    variants = [name for name in VARIANTS[: 1 if bench.quick else None] if f"{STEP}, {name}" not in kept_already]
+    whole, alone = ({name: list[dict[str, float]]() for name in variants} for _ in range(2))
+    for _ in range(runs):  # by turns: a machine is not as fast all the time
+        for variant in variants:
+            whole[variant].append(training.steps(profile, count, variant))
+            alone[variant].append(training.bare(profile, variant))
+    for variant in variants:
+        steps, bare = whole[variant], alone[variant]
+        taken = {CSVR: [found["step"] for found in steps], BARE: [sum(found.values()) for found in bare]}
+        if "penalty" in bare[0]:
+            taken[PENALTY] = [found["penalty"] for found in bare]
+        kept(bench, f"{STEP}, {variant}", taken)
         if variant == "full":
-            kept(bench, SECTION, {name: [found[name] for found in whole] for name in training.SECTIONS})
-            kept(bench, NETWORK, {name: [found[name] for found in alone] for name in alone[0]})
+            kept(bench, SECTION, {name: [found[name] for found in steps] for name in training.SECTIONS})
+            kept(bench, NETWORK, {name: [found[name] for found in bare] for name in bare[0]})
     if torch.cuda.is_available():
         gpu.measure(bench)
 
