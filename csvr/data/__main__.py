@@ -35,6 +35,8 @@ def problems(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
         table: As `index.inspect_all` gives it.
         min_frames: Shortest usable video.
     """
+    import pandas as pd  # takes long; flags don't need it
+
     found = table[table.problem != ""]
     short = table[(table.problem == "") & (table.frames < min_frames)]
     short = short.assign(problem=short.frames.map(lambda n: f"too short: {n} of {min_frames} frames"))
@@ -42,18 +44,16 @@ def problems(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
     first = readable.drop_duplicates("sha256").set_index("sha256").path
     again = readable[readable.duplicated("sha256")]
     again = again.assign(problem=[f"the same as {first[key]}" for key in again.sha256])
-    import pandas as pd  # takes long; flags don't need it
-
     return pd.concat([found, short, again])[["path", "problem"]].reset_index(drop=True)
 
 
 def by_class(table: pd.DataFrame, min_frames: int) -> pd.DataFrame:
     """A row a class: videos listed and usable, median frames, and I-frames a second over all."""
+    import pandas as pd  # as above
+
     usable = table[(table.problem == "") & (table.frames >= min_frames)]
     usable = usable.assign(seconds=seconds(usable))
     groups = usable.groupby("class")
-    import pandas as pd  # as above
-
     result = pd.DataFrame({"listed": table.groupby("class").size(), "usable": groups.size()})
     result["frames"] = groups.frames.median()
     result["I-frames a second"] = (groups.key_frames.sum() / groups.seconds.sum()).round(2)

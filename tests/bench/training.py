@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from csvr.checkpoints import Checkpoints
+from csvr.convolution import Conv3d
 from csvr.data import mannequin, shards
 from csvr.data.batches import ClipShape, Features
 from csvr.data.clips import read_video
 from csvr.data.iframes import read_iframes
 from csvr.generation.losses import gradient_penalty
 from csvr.pretrain import loop
+from csvr.pretrain import model as joint
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 from csvr.pretrain.views import make_views
@@ -243,6 +245,27 @@ def _kept(name: str, network: nn.Module, inner: str, keep: Callable[..., None]) 
 
     with mock.patch.object(network, inner, call):
         yield
+
+
+@contextlib.contextmanager
+def plain() -> Iterator[None]:
+    """Networks as PyTorch runs them inside: its own 3D convolutions, and a pass of a discriminator for each loss."""
+    with (
+        mock.patch.object(Conv3d, "forward", nn.Conv3d.forward),
+        mock.patch.object(joint, "judge_once", judge_for_each_loss),
+    ):
+        yield
+
+
+def judge_for_each_loss(
+    discriminator: nn.Module, real: Sequence[Tensor], fake: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `csvr.generation.losses.judge_once`, by two passes."""
+    discriminator.requires_grad_(False)
+    fooling = discriminator(fake)
+    discriminator.requires_grad_(True)
+    both = discriminator([torch.cat([one, other.detach()]) for one, other in zip(real, fake, strict=True)])
+    return both[: len(real[0])], both[len(real[0]) :], fooling
 
 
 def bare(profile: Profile, variant: str) -> dict[str, float]:
