@@ -60,7 +60,7 @@ def machine() -> list[str]:
         f"{found['cpu']}, {found['cores']} cores, {memory:.0f} GB, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}; {gpu()}; {commit}. {versions}. {PEERS}",
         "",
-        f"Medians of {RUNS} runs (more or fewer where it says so) that take turns, one thread where not said otherwise. "
+        f"Medians of {RUNS} runs (or of more or fewer, as it says) by turns, one thread where not said otherwise. "
         "Spread: half the distance from the least to the largest, by the median. Ratio: of the median to csvr's; "
         "above 1, csvr is better where less is better. `make bench` makes this page; docs/performance.md says how "
         "to read it and what was tried.",
