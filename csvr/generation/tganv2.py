@@ -169,7 +169,7 @@ def real_pyramid(clip: Tensor, sizes: Sequence[int], frames: Sequence[Tensor]) -
     Args:
         clip: (N, 3, T, H, H).
         sizes: Height = width of each level, each dividing H.
-        frames: Indices of the frames of each level, growing.
+        frames: Indices of the frames of each level.
 
     Returns:
         Clips (N, 3, T_l, size, size).
@@ -182,8 +182,7 @@ def real_pyramid(clip: Tensor, sizes: Sequence[int], frames: Sequence[Tensor]) -
     pooled = []
     for size, index in zip(sizes, frames, strict=True):
         factor = clip.shape[4] // size
-        seen = clip if len(index) == clip.shape[2] else clip[:, :, index.to(clip.device)]
-        pooled.append(F.avg_pool3d(seen, (1, factor, factor)))
+        pooled.append(F.avg_pool3d(clip[:, :, index.to(clip.device)], (1, factor, factor)))
     return pooled
 
 

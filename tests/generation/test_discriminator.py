@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,6 +9,7 @@ import torch.nn.functional as F
 from csvr.generation.discriminator import DisBlock, VideoDiscriminator
 from csvr.generation.losses import gradient_penalty, judge_once, reconstruction_loss
 from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, generator_loss
+from tests.bench.training import judge_for_each_loss
 
 SIZES = ((4, 6), (2, 12))  # frames and pixels of two levels
 
@@ -115,15 +114,10 @@ def test_one_pass_gives_the_gradients_of_two(kind: str, penalty: float) -> None:
         net.heads[0].bias += 3
         net.heads[1].bias -= 3
     found, weights = [], list(net.parameters())
-    for once in (True, False):
+    for judge in (judge_once, judge_for_each_loss):
         reals = [clip.clone().requires_grad_() for clip in real]
         generated = [clip.clone().requires_grad_() for clip in fake]
-        if once:
-            of_real, of_fake, fooling = judge_once(net, reals, generated)
-        else:
-            of_real, of_fake = net(reals), net([clip.detach() for clip in generated])
-            frozen = copy.deepcopy(net).requires_grad_(False)
-            fooling = frozen(generated)
+        of_real, of_fake, fooling = judge(net, reals, generated)
         judged = discriminator_loss(of_real, of_fake, kind) + gradient_penalty(of_real, reals, penalty)
         # What trains the generator weighs as it does in the whole loss, and its clips have another loss beside.
         other = sum(clip.square().mean() for clip in generated)
