@@ -9,6 +9,7 @@ their own crop and their own strong colour change (channel permutation, mixing, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -61,19 +62,22 @@ class Crops:
         return whole
 
 
-def random_crops(n: int, size: tuple[int, int], area: tuple[float, float]) -> Crops:
+def random_crops(
+    n: int, size: tuple[int, int], area: tuple[float, float], generator: torch.Generator | None = None
+) -> Crops:
     """Draw n crops and flips.
 
     Args:
         n: Samples.
         size: Height and width of the images, in pixels.
         area: Range of the cropped part of the largest centred square's area.
+        generator: Of the random numbers; torch's own if None.
     """
-    height, width = size
-    side = torch.empty(n).uniform_(*area).sqrt() * min(size)
-    x = (torch.rand(n) * 2 - 1) * (width - side) / width
-    y = (torch.rand(n) * 2 - 1) * (height - side) / height
-    flip = torch.rand(n) < 0.5
+    rand, (height, width) = partial(torch.rand, generator=generator), size
+    side = torch.empty(n).uniform_(*area, generator=generator).sqrt() * min(size)
+    x = (rand(n) * 2 - 1) * (width - side) / width
+    y = (rand(n) * 2 - 1) * (height - side) / height
+    flip = rand(n) < 0.5
     return Crops(side / width * torch.where(flip, -1, 1), side / height, x, y)
 
 
@@ -107,7 +111,9 @@ class Colours:
         return torch.baddbmm(bias, mix, images.flatten(2)).clamp_(-1, 1).view_as(images)
 
 
-def random_colours(n: int, strength: float, permute: float, gray: float, invert: float) -> Colours:
+def random_colours(
+    n: int, strength: float, permute: float, gray: float, invert: float, generator: torch.Generator | None = None
+) -> Colours:
     """Draw n changes of colour.
 
     Args:
@@ -116,15 +122,16 @@ def random_colours(n: int, strength: float, permute: float, gray: float, invert:
         permute: Probability of a random permutation of the channels.
         gray: Probability of gray.
         invert: Probability of the negative, so that not even light and dark tell a scene.
+        generator: Of the random numbers; torch's own if None.
     """
-    eye = torch.eye(3)
-    mix = torch.where(torch.rand(n, 1, 1) < permute, eye[torch.rand(n, 3).argsort(1)], eye)
-    mix = mix + strength * 0.5 * (torch.rand(n, 3, 3) - 0.5)
+    rand, eye = partial(torch.rand, generator=generator), torch.eye(3)
+    mix = torch.where(rand(n, 1, 1) < permute, eye[rand(n, 3).argsort(1)], eye)
+    mix = mix + strength * 0.5 * (rand(n, 3, 3) - 0.5)
     luma = torch.tensor([0.299, 0.587, 0.114]).expand(3, 3)
-    mix = torch.where(torch.rand(n, 1, 1) < gray, luma, mix)
-    mix = mix * (1 + strength * (torch.rand(n, 1, 1) - 0.5))
-    mix = torch.where(torch.rand(n, 1, 1) < invert, -mix, mix)
-    return Colours(mix, strength * 0.5 * (torch.rand(n, 3, 1) - 0.5))
+    mix = torch.where(rand(n, 1, 1) < gray, luma, mix)
+    mix = mix * (1 + strength * (rand(n, 1, 1) - 0.5))
+    mix = torch.where(rand(n, 1, 1) < invert, -mix, mix)
+    return Colours(mix, strength * 0.5 * (rand(n, 3, 1) - 0.5))
 
 
 def flip_poses(poses: Tensor, flip: Tensor) -> Tensor:

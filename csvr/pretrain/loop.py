@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -15,12 +16,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from csvr import distributed
 from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.data.ahead import ahead
-from csvr.data.batches import Batch, Features
+from csvr.data.batches import Features
 from csvr.errors import UserError
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule
-from csvr.pretrain.views import make_views
+from csvr.pretrain.views import Views, make_views
 from csvr.pretrain.watch import Watch
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def train(
         features: Stored clips.
         videos: Training videos.
         params: Parameters as `CSVR` takes them, and `pretrain` and `augment`.
-        seed: Seeds the order of clips (torch's own generator is seeded by the caller).
+        seed: Seeds clips and augmentation (torch's own generator, of weights and noise, is seeded by the caller).
         checkpoints: Of runs with the same parameters, data, sources and seed.
         report: Called with step and mean losses every `log_every` steps, in the first process.
 
@@ -91,14 +92,12 @@ def train(
     model.train()
     recent: list[dict[str, Tensor]] = []
     began = time.monotonic()
-    threaded = fabric.device.type == "cuda"  # on a CPU there is no other core for it
-    drawn = batches(features, videos, settings["batch"], seed, range(start, steps), model.futures, share, threaded)
-    for step, batch in zip(range(start, steps), drawn, strict=True):
+    todo = range(start, steps)
+    ready = views_of_steps(features, videos, params, seed, todo, model.futures, share, fabric.device)
+    for step, views in zip(todo, ready, strict=True):
         for group in generators.param_groups:
             group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
-        batch = batch.to(fabric.device)
-        views = make_views(batch, params["augment"], params["clip"]["crop"])
-        noise = model.noise(batch.total[0])
+        noise = model.noise(settings["batch"])
         mine = {name: value[share[0] :: share[1]].to(fabric.device) for name, value in noise.items()}
         views = views._replace(noise=mine)
         for optimiser in optimisers:
@@ -139,25 +138,34 @@ def train(
     return kept, history, list(watch.warnings.values())
 
 
-def batches(
+def views_of_steps(
     features: Features,
     videos: list[str],
-    size: int,
+    params: dict[str, Any],
     seed: int,
     steps: range,
     futures: int,
     share: tuple[int, int],
-    threaded: bool,
-) -> Iterator[Batch]:
-    """The batches of some training steps, as `Features.draw` gives them.
+    device: torch.device,
+) -> Iterator[Views]:
+    """What training steps train on; a thread makes the next one while the caller works on this one.
+
+    A function of seed and step alone, so that a resumed run sees the same.
 
     Args:
-        features, videos, size, seed, futures, share: As there.
+        features, videos, seed, futures, share: As `Features.draw` takes them.
+        params: `pretrain.batch`, `augment` and `clip.crop` of them.
         steps: Which.
-        threaded: Whether a thread draws the next one while the caller works on this one.
+        device: Where the tensors are to be.
     """
-    drawn = (features.draw(videos, size, seed, step, futures, share) for step in steps)
-    return ahead(drawn) if threaded else drawn
+
+    def made(step: int) -> Views:
+        batch = features.draw(videos, params["pretrain"]["batch"], seed, step, futures, share).to(device)
+        # Not torch's own generator, from which the networks draw meanwhile.
+        state = int(np.random.SeedSequence([seed, 3, step]).generate_state(1, np.uint64)[0])
+        return make_views(batch, params["augment"], params["clip"]["crop"], torch.Generator().manual_seed(state))
+
+    return ahead(map(made, steps))
 
 
 def require_even_shares(settings: dict[str, Any], futures: int, processes: int) -> None:
@@ -212,9 +220,7 @@ def _measure_batch_norm(
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.momentum = None
     with torch.no_grad():
-        for step in range(batches):
-            batch = features.draw(videos, params["pretrain"]["batch"], seed, step, 0, share).to(device)
-            views = make_views(batch, params["augment"], params["clip"]["crop"])
+        for views in views_of_steps(features, videos, params, seed, range(batches), 0, share, device):
             model.encoders(views.clip, views.poses)
 
 

@@ -55,7 +55,7 @@ class Views(NamedTuple):
         )
 
 
-def make_views(batch: Batch, augment: dict[str, Any], crop: int) -> Views:
+def make_views(batch: Batch, augment: dict[str, Any], crop: int, generator: torch.Generator | None = None) -> Views:
     """Augment a batch, or a process's share of it as the whole would be.
 
     Clip and future share crop, flip and colour, and the poses their flip; each I-frame has its own crop, flip
@@ -66,13 +66,14 @@ def make_views(batch: Batch, augment: dict[str, Any], crop: int) -> Views:
         batch: Stored clips.
         augment: The `augment` parameters.
         crop: Output height and width.
+        generator: Of the random numbers; torch's own if None.
     """
     area = (float(augment["area"][0]), float(augment["area"][1]))
     size, (first, every) = (batch.clip.shape[-2], batch.clip.shape[-1]), batch.share
 
     def draw(total: int, gray: float, place: slice | Tensor) -> tuple[Crops, Colours]:
-        crops = random_crops(total, size, area)
-        colours = random_colours(total, augment["colour"], augment["permute"], gray, augment["invert"])
+        crops = random_crops(total, size, area, generator)
+        colours = random_colours(total, augment["colour"], augment["permute"], gray, augment["invert"], generator)
         return crops.take(place), colours.take(place)
 
     crops, colours = draw(batch.total[0], augment["clip_gray"], slice(first, None, every))

@@ -174,6 +174,11 @@ class Bench:
         if shown:
             print(f"{self.goal}: {case}: {shown} {unit}", flush=True)
 
+    def keep(self, case: str, taken: Mapping[str, list[float]]) -> None:
+        """Keep seconds, by name, that were taken together."""
+        runs = len(next(iter(taken.values())))
+        self.compare(case, {name: iter(values).__next__ for name, values in taken.items()}, runs, warm=False)
+
     def value(self, case: str, value: float, unit: str, name: str = CSVR, note: str = "") -> None:
         """Keep what needs no second run: a size, a count."""
         self.compare(case, {name: lambda: value}, 1, unit, note, warm=False)

@@ -9,7 +9,7 @@ import pytest
 
 from csvr.data import video
 from tests.bench import figures as bench_figures
-from tests.bench import growth, iframes, report
+from tests.bench import gpu, growth, iframes, report
 from tests.bench.figures import CSVR, Bench, Figure, Figures, Goal, Unavailable
 
 
@@ -90,3 +90,10 @@ def test_the_exponent_of_what_grows_with_the_square_is_2() -> None:
     found = Figures([figure("x", f"{count} videos", 3.0 * count**2) for count in (2, 20, 200)])
     assert growth.exponent(found, "x") == pytest.approx(2)
     assert growth.last_exponent(found, "x") == pytest.approx(2)
+
+
+def test_of_a_gpu_the_three_biggest_costs_are_named(bench: Bench) -> None:
+    bench.keep(gpu.CASE, {gpu.PLAIN: [3.0], CSVR: [1.0]})
+    bench.keep(gpu.COSTS, {"a": [1.0, 5.0, 5.0], "b": [2.0, 2.0, 2.0], "c": [9.0, 0.5, 0.5], "d": [3.0, 3.0, 3.0]})
+    (goal,) = gpu.goals(bench.figures("iframes"))
+    assert goal.found == 3 and goal.note.endswith(": a, d, b")

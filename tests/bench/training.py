@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,12 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from csvr.checkpoints import Checkpoints
-from csvr.convolution import Conv3d
 from csvr.data import mannequin, shards
 from csvr.data.batches import ClipShape, Features
 from csvr.data.clips import read_video
 from csvr.data.iframes import read_iframes
 from csvr.generation.losses import gradient_penalty
 from csvr.pretrain import loop
-from csvr.pretrain import model as joint
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
 from csvr.pretrain.views import make_views
@@ -88,7 +86,8 @@ def store(folder: Path, paths: list[Path], side: int) -> None:
     part.rename(folder)
 
 
-SECTIONS = ("draw", "views", "forward", "backward", "optimisers")
+WAIT, CPU = "wait for data", "CPU time of its threads"
+SECTIONS = (WAIT, "forward", "backward", "optimisers")
 
 
 def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[str, float]:
@@ -101,7 +100,7 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
         settings: Changes to the `pretrain` parameters.
 
     Returns:
-        "step", and the sections of it; on a GPU "draw" alone, the wait for data.
+        "step", the CPU time of all its threads, and the sections of it; on a GPU the wait for data alone.
     """
     params = profile.variant(variant)
     params["pretrain"] |= {"steps": 1 + count, "log_every": 1 + count, "checkpoint_every": 10**9} | settings
@@ -112,7 +111,7 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = CSVR(params, pose_frames=len(features.keypoints(profile.videos[0], 0)))
-    spent, begun = dict.fromkeys(SECTIONS, 0.0), list[float]()
+    spent, begun = dict.fromkeys(SECTIONS, 0.0), list[tuple[float, float]]()
 
     def timed(section: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -126,35 +125,34 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
 
     def begin() -> None:  # of the first steps alone: it makes a GPU wait
         if len(begun) < 2:
-            begun.append(now(profile.device))
+            begun.append((now(profile.device), time.process_time()))
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(loop, "batches", waited(loop.batches, timed, begin)))
+        stack.enter_context(mock.patch.object(loop, "views_of_steps", waited(loop.views_of_steps, timed, begin)))
         # A GPU does these while the clock runs on: of it only the wait for data and the whole step mean anything.
         for section, owner, name in (
-            ("views", loop, "make_views"), ("forward", model, "forward"), ("backward", fabric, "backward"),
-            ("optimisers", torch.optim.Adam, "step"),
+            ("forward", model, "forward"), ("backward", fabric, "backward"), ("optimisers", torch.optim.Adam, "step"),
         ) if profile.device == "cpu" else ():  # fmt: skip
             wrapped = timed(section, getattr(owner, name))
             stack.enter_context(mock.patch.object(owner, name, wrapped_method(wrapped, owner)))
         unused = Checkpoints(profile.folder / "checkpoints", "none")
         loop.train(fabric, model, features, profile.videos, params, 0, unused, lambda step, row: None)
-        ended = now(profile.device)
-    found = {section: seconds / count for section, seconds in spent.items()}
-    return found | {"step": (ended - begun[1]) / count}
+        ended = now(profile.device), time.process_time()
+    whole, cpu = ((end - start) / count for start, end in zip(begun[1], ended, strict=True))
+    return {section: seconds / count for section, seconds in spent.items()} | {"step": whole, CPU: cpu}
 
 
 def waited(
-    batches: Callable[..., Iterator[Any]], timed: Callable[..., Any], begin: Callable[[], None]
+    made: Callable[..., Iterator[Any]], timed: Callable[..., Any], begin: Callable[[], None]
 ) -> Callable[..., Iterator[Any]]:
-    """The same batches; a step begins where the loop asks for one, and its wait is that of the section "draw"."""
+    """The same views; a step begins where the loop asks for some, and waits for them."""
 
     def generate(*args: Any) -> Iterator[Any]:
-        drawn = batches(*args)
-        take = timed("draw", lambda: next(drawn, None))
+        views = made(*args)
+        take = timed(WAIT, lambda: next(views, None))
         begin()
-        while (batch := take()) is not None:
-            yield batch
+        while (found := take()) is not None:
+            yield found
             begin()
 
     return generate
@@ -245,27 +243,6 @@ def _kept(name: str, network: nn.Module, inner: str, keep: Callable[..., None]) 
 
     with mock.patch.object(network, inner, call):
         yield
-
-
-@contextlib.contextmanager
-def plain() -> Iterator[None]:
-    """Networks as PyTorch runs them inside: its own 3D convolutions, and a pass of a discriminator for each loss."""
-    with (
-        mock.patch.object(Conv3d, "forward", nn.Conv3d.forward),
-        mock.patch.object(joint, "judge_once", judge_for_each_loss),
-    ):
-        yield
-
-
-def judge_for_each_loss(
-    discriminator: nn.Module, real: Sequence[Tensor], fake: Sequence[Tensor]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """As `csvr.generation.losses.judge_once`, by two passes."""
-    discriminator.requires_grad_(False)
-    fooling = discriminator(fake)
-    discriminator.requires_grad_(True)
-    both = discriminator([torch.cat([one, other.detach()]) for one, other in zip(real, fake, strict=True)])
-    return both[: len(real[0])], both[len(real[0]) :], fooling
 
 
 def bare(profile: Profile, variant: str) -> dict[str, float]:

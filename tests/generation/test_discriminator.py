@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from csvr.generation.discriminator import DisBlock, VideoDiscriminator
 from csvr.generation.losses import gradient_penalty, judge_once, reconstruction_loss
 from csvr.pose.gan_losses import ADVERSARIAL, discriminator_loss, generator_loss
-from tests.bench.training import judge_for_each_loss
 
 SIZES = ((4, 6), (2, 12))  # frames and pixels of two levels
 
@@ -103,6 +102,17 @@ def test_penalty_trains_the_discriminator() -> None:
         with torch.no_grad():
             weight[index] -= sign * step
     assert weight.grad[index].item() == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-4)
+
+
+def judge_for_each_loss(
+    discriminator: VideoDiscriminator, real: list[torch.Tensor], fake: list[torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As `judge_once`, by two passes."""
+    discriminator.requires_grad_(False)
+    fooling = discriminator(fake)
+    discriminator.requires_grad_(True)
+    both = discriminator([torch.cat([one, other.detach()]) for one, other in zip(real, fake, strict=True)])
+    return both[: len(real[0])], both[len(real[0]) :], fooling
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.5])

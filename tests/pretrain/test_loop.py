@@ -1,6 +1,7 @@
 """The pretraining loop on small random data: determinism, resume, ablations."""
 
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from csvr.pose.networks import KINDS
 from csvr.pretrain import loop
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import start
+from csvr.pretrain.views import Views
 
 from .small import POSE, SHAPE, VIDEOS, params, with_pose, write_features
 
@@ -317,13 +319,40 @@ def test_batches_cover_every_video_once_an_epoch_and_hold_the_right_frames(featu
     assert sorted(starts) == VIDEOS
 
 
-def test_batches_drawn_ahead_are_the_same(features: Features) -> None:
-    for steps in (range(2, 6), range(3, 3)):
-        drawn = [list(loop.batches(features, VIDEOS, 3, 7, steps, 2, (0, 1), ahead)) for ahead in (False, True)]
-        assert len(drawn[0]) == len(drawn[1]) == len(steps)
-        for one, other in zip(*drawn, strict=True):
-            for name in ("clip", "future", "poses", "future_poses", "iframes", "owner"):
-                assert torch.equal(getattr(one, name), getattr(other, name))
+def test_views_are_a_function_of_seed_and_step(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread makes them while the networks draw from torch's own generator, at times that nobody knows."""
+    p, made, threads = params(), loop.make_views, set()
+
+    def make(*args: Any) -> Views:
+        threads.add(threading.get_ident())
+        return made(*args)
+
+    def views(seed: int, steps: range) -> list[Views]:
+        found = loop.views_of_steps(features, VIDEOS, p, seed, steps, 2, (0, 1), torch.device("cpu"))
+        return [one for one in found if torch.rand(1) < 2]
+
+    monkeypatch.setattr(loop, "make_views", make)
+    torch.manual_seed(0)
+    together, state = views(7, range(2, 5)), torch.get_rng_state()
+    torch.manual_seed(0)
+    torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), state)  # three numbers, and all by this thread
+    assert threads and threading.get_ident() not in threads
+    for step, one in zip(range(2, 5), together, strict=True):
+        (alone,), (other,) = views(7, range(step, step + 1)), views(8, range(step, step + 1))
+        for name in ("clip", "future", "poses", "future_poses", "iframes", "owner"):
+            assert torch.equal(getattr(one, name), getattr(alone, name))
+        assert not torch.equal(one.clip, other.clip)
+    assert views(7, range(3, 3)) == []
+
+
+def test_each_step_has_its_own_augmentation(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same clips twice: the views differ."""
+    batch = features.draw(VIDEOS, 3, 7, 0, 2)
+    monkeypatch.setattr(features, "draw", lambda *_: batch)
+    first, second = loop.views_of_steps(features, VIDEOS, params(), 7, range(2), 2, (0, 1), torch.device("cpu"))
+    for name in ("clip", "iframes"):
+        assert not torch.equal(getattr(first, name), getattr(second, name))
 
 
 def test_missing_features_are_named(features: Features) -> None:
