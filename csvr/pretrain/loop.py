@@ -18,6 +18,7 @@ from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.data.ahead import ahead
 from csvr.data.batches import Features
 from csvr.errors import UserError
+from csvr.pretrain.flat import flat
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule
@@ -74,11 +75,11 @@ def train(
     # All draw the same numbers.
     torch.set_rng_state(fabric.broadcast(torch.get_rng_state()))
     prepare(model, fabric, settings)
-    generators = torch.optim.Adam(model.generators(), lr=settings["lr"], fused=True)
+    generators = torch.optim.Adam([flat(model.generators())], lr=settings["lr"], fused=True)
     judges = model.discriminators()
     # TGANv2's betas for its discriminators.
     rate, betas = settings["discriminator_lr"], (0.0, 0.9)
-    discriminators = torch.optim.Adam(judges, lr=rate, betas=betas, fused=True) if judges else None
+    discriminators = torch.optim.Adam([flat(judges)], lr=rate, betas=betas, fused=True) if judges else None
     plain = [o for o in (generators, discriminators) if o is not None]
     networks, *optimisers = fabric.setup(model, *plain)
     average = None
@@ -101,7 +102,7 @@ def train(
         mine = {name: value[share[0] :: share[1]].to(fabric.device) for name, value in noise.items()}
         views = views._replace(noise=mine)
         for optimiser in optimisers:
-            optimiser.zero_grad()
+            optimiser.zero_grad(set_to_none=False)  # see `flat`
         for k in range(parts):
             with fabric.no_backward_sync(networks, enabled=k < parts - 1):
                 terms = networks(views.part(k, parts), step)

@@ -71,14 +71,16 @@ def start(device: str, precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
 def prepare(model: CSVR, fabric: Fabric, settings: dict[str, Any]) -> None:
     """Make the networks ready for where they run, in place: before optimisers are made of their parameters.
 
-    Batch norm is over all processes; with `channels_last` convolution weights lie as GPUs like them; with `compile` the
-    encoders and the generators' blocks are compiled (not the discriminators: their penalty is differentiated twice).
+    They are moved to the device. Batch norm is over all processes; with `channels_last` convolution weights lie as GPUs
+    like them; with `compile` the encoders and the generators' blocks are compiled (not the discriminators: their
+    penalty is differentiated twice).
 
     Args:
         model: All networks.
         fabric: Of `start`.
         settings: The `pretrain` parameters.
     """
+    model.to(fabric.device)
     if fabric.world_size > 1:
         if fabric.device.type == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(model)
