@@ -30,7 +30,7 @@ def main() -> None:
     settings = cli.settings(args.params, {"short_side": (int,), "aspect": (int, float, NoneType)})
 
     def extract(video: Video, path: Path) -> dict[str, NDArray[Any]]:
-        found = read_iframes(path, settings["short_side"], settings["aspect"], video.frames)
+        found = read_iframes(path, settings["short_side"], settings["aspect"], video.frames, video.key_frames)
         name = video.name
         return {name: found.images, f"{name}/index": found.index, f"{name}/time": found.time}
 

@@ -1,6 +1,6 @@
 """Re-encode many videos with more I-frames: python -m csvr.reencode --index index.csv --params … --output x.safetensors
 
-Parameters: see `csvr.data.reencoding.Settings`. A video's array is `<video>`: the bytes of a Matroska file (uint8).
+Parameters: see `csvr.data.reencoding.Settings`. A video's array is `<video>`: the bytes of an MP4 file (uint8).
 """
 
 from __future__ import annotations

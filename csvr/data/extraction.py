@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Video:
-    """A video to extract from: how much work it is, how long, and the hash of its file when it was indexed."""
+    """A video to extract from: how much work it is, how long, and the hash of its file when it was indexed.
+
+    `key_frames` are those of the file to read, which may be re-encoded; None where their number is not known.
+    """
 
     name: str
     path: Path
     frames: int = 1
     seconds: float = 0.0
     sha256: str | None = None
+    key_frames: int | None = None
 
 
 def shard_rows(table: pd.DataFrame, shard: tuple[int, int]) -> pd.DataFrame:
@@ -177,9 +182,9 @@ def indexed(
     table = shard_rows(listed, shard)
     rate = table.fps.where(table.fps > 0, 25.0)
     videos = [
-        Video(name, Path(path), frames, frames / fps, checksum)
-        for name, path, frames, fps, checksum in zip(
-            table.video, table.path, table.frames, rate, table.sha256, strict=True
+        Video(name, Path(path), frames, frames / fps, checksum, key_frames)
+        for name, path, frames, fps, checksum, key_frames in zip(
+            table.video, table.path, table.frames, rate, table.sha256, table.key_frames, strict=True
         )
     ]
     made: dict[str, Any] = {"index_sha256": index.content(listed), "params": {}}
@@ -187,6 +192,7 @@ def indexed(
         yield videos, _unchanged, made
         return
     with reencoding.opened(reencoded, made["index_sha256"]) as (store, params):
+        videos = [replace(video, key_frames=math.ceil(video.frames / params["gop"])) for video in videos]
         yield videos, lambda video: store.file(video.name), made | {"params": {"reencode": params}}
 
 

@@ -7,12 +7,14 @@ frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from csvr.data import video
@@ -41,7 +43,13 @@ class IFrames:
     time: NDArray[np.float64]
 
 
-def read_iframes(path: Path, short_side: int, aspect: float | None = None, frames: int | None = None) -> IFrames:
+def read_iframes(
+    path: Path,
+    short_side: int,
+    aspect: float | None = None,
+    frames: int | None = None,
+    key_frames: int | None = None,
+) -> IFrames:
     """The I-frames of `path`.
 
     Args:
@@ -50,11 +58,13 @@ def read_iframes(path: Path, short_side: int, aspect: float | None = None, frame
         aspect: Width by height to which they are stretched; None keeps the video's.
         frames: How many frames the video has by its index, so that it is known to decode without an error. Then the
             I-frames alone are decoded, where the codec allows it; without it, all frames are, and damage is found.
+        key_frames: How many of them are key frames by its index. Then these alone are read, where the container has an
+            index that tells which they are.
 
     Raises:
         UserError: As `video.frames`.
     """
-    found = sorted((frames and _fast(path, frames)) or _complete(path), key=lambda item: item[0])
+    found = sorted((frames and _fast(path, frames, key_frames)) or _complete(path), key=lambda item: item[0])
     if not found:
         found = [(0, next(video.frames(path)))]
     return IFrames(
@@ -69,8 +79,51 @@ def _complete(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
     return ((index, frame) for index, frame in enumerate(video.frames(path)) if is_iframe(frame))
 
 
-def _fast(path: Path, frames: int) -> list[tuple[int, av.VideoFrame]] | None:
-    """The same, decoding I pictures alone; None where that would not be certain to be the same.
+def _fast(path: Path, frames: int, key_frames: int | None) -> list[tuple[int, av.VideoFrame]] | None:
+    """The same, decoding I pictures alone; None where that would not be certain to be the same."""
+    with opened(path) as (container, stream):
+        skip = _SKIP.get(stream.codec_context.name)
+        if skip is None:
+            return None
+        if places := _places(stream, frames, key_frames):
+            return _key_frames(container, stream, places)
+        stream.codec_context.skip_frame = skip  # type: ignore[assignment]
+        return _of_all_packets(container, stream, frames)
+
+
+def _places(stream: VideoStream, frames: int, key_frames: int | None) -> dict[int, int]:
+    """Time of storage of each I picture by its position, from the container's index; empty where it can't be certain.
+
+    In MPEG-4 Part 2 key frames are the I pictures, and these are all when they are as many as the whole video has.
+    Entries are in the order of storage, in which a decoder shows pictures unless it is to expect B pictures. Where it
+    learns of these on the way, it shows one picture twice: then entries are not as many as the `frames`.
+    """
+    context, entries = stream.codec_context, stream.index_entries
+    if context.name != "mpeg4" or context.has_b_frames or len(entries) != frames:
+        return {}
+    places = {position: entry.timestamp for position, entry in enumerate(entries) if entry.is_keyframe}
+    return places if len(places) == key_frames else {}
+
+
+def _key_frames(
+    container: InputContainer, stream: VideoStream, places: Mapping[int, int]
+) -> list[tuple[int, av.VideoFrame]] | None:
+    """Read what lies at some places alone; None unless each is one I picture."""
+    found: list[tuple[int, av.VideoFrame]] = []
+    for position, time in places.items():
+        container.seek(time, stream=stream)
+        packet = next(container.demux(stream))
+        decoded = stream.decode(packet)
+        if packet.dts != time or len(decoded) != 1 or not is_iframe(decoded[0]):
+            return None
+        found.append((position, decoded[0]))
+    return found
+
+
+def _of_all_packets(
+    container: InputContainer, stream: VideoStream, frames: int
+) -> list[tuple[int, av.VideoFrame]] | None:
+    """Read everything, and give the decoder what it does not skip.
 
     The position of a frame follows from the presentation times of all packets; it is not certain when a packet has
     none, when not every packet is one of the `frames`, or when the stream does not start with a key frame (a decoder
@@ -78,17 +131,12 @@ def _fast(path: Path, frames: int) -> list[tuple[int, av.VideoFrame]] | None:
     """
     times: list[int | None] = []
     found: list[av.VideoFrame] = []
-    with opened(path) as (container, stream):
-        skip = _SKIP.get(stream.codec_context.name)
-        if skip is None:
-            return None
-        stream.codec_context.skip_frame = skip  # type: ignore[assignment]
-        for packet in container.demux(stream):
-            if packet.size and not packet.is_discard:
-                if not times and not packet.is_keyframe:
-                    return None
-                times.append(packet.pts)
-            found += (frame for frame in stream.decode(packet) if is_iframe(frame))
+    for packet in container.demux(stream):
+        if packet.size and not packet.is_discard:
+            if not times and not packet.is_keyframe:
+                return None
+            times.append(packet.pts)
+        found += (frame for frame in stream.decode(packet) if is_iframe(frame))
     position = {pts: index for index, pts in enumerate(sorted({pts for pts in times if pts is not None}))}
     if not len(times) == len(position) == frames or any(frame.pts not in position for frame in found):
         return None

@@ -61,13 +61,15 @@ class Settings:
 
 
 def reencode(path: Path, settings: Settings) -> NDArray[np.uint8]:
-    """A video with an I-frame every `settings.gop` frames, as the bytes of a Matroska file; the same ones every time.
+    """A video with an I-frame every `settings.gop` frames, as the bytes of an MP4 file; the same ones every time.
+
+    Its index lists every frame, so that I-frames are read alone (`csvr.data.iframes`).
 
     Raises:
         UserError: As `video.frames`.
     """
     target, reformatter, fps = io.BytesIO(), VideoReformatter(), rate(path)
-    with av.open(target, "w", format="matroska", options={"fflags": "+bitexact"}) as container:
+    with av.open(target, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream: Any = None
         for number, frame in enumerate(frames(path)):
             if stream is None:
@@ -122,7 +124,7 @@ class Reencoded:
         """
         if video not in self._store:
             raise UserError(f"{self._shard}: has no video {video}; {shards.remedy(self._shard)}")
-        path = self._folder / "video.mkv"
+        path = self._folder / "video.mp4"
         path.write_bytes(self._store[video].tobytes())
         return path
 

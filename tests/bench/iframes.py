@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from csvr.data.iframes import read_iframes
+from csvr.data.index import facts
 from tests.bench import media
 from tests.bench.figures import CSVR, RUNS, Bench, Figures, Goal, Unavailable, cpu_seconds, run
 
@@ -45,18 +46,19 @@ def videos(bench: Bench) -> dict[str, Path]:
 def measure(bench: Bench) -> None:
     """All ways on all videos: CPU seconds."""
     for case, path in videos(bench).items():
-        size, found = media.frame_count(path), read_iframes(path, SIDE)
-        fast = read_iframes(path, SIDE, frames=size)
+        known, found = facts(path), read_iframes(path, SIDE)
+        size = (known["frames"], known["key_frames"])
+        fast = read_iframes(path, SIDE, None, *size)
         alike = fast.index.tolist() == found.index.tolist() and bool((fast.images == found.images).all())
         bench.value(case, float(alike), "of 1", SAME)
         bench.compare(case, ways(bench, path, size, (found.images.shape[2], found.images.shape[1])))
 
 
-def ways(bench: Bench, path: Path, size: int, shape: tuple[int, int]) -> dict[str, Callable[[], float]]:
-    """All ways to store the I-frames of a video of `size` frames, width and height being `shape`."""
+def ways(bench: Bench, path: Path, size: tuple[int, int], shape: tuple[int, int]) -> dict[str, Callable[[], float]]:
+    """All ways to store the I-frames of a video of `size` frames and key frames, width and height being `shape`."""
     target = bench.scratch / "out"
     found: dict[str, Callable[[], object]] = {
-        CSVR: lambda: store(target, read_iframes(path, SIDE, frames=size).images),
+        CSVR: lambda: store(target, read_iframes(path, SIDE, None, *size).images),
         FULL: lambda: store(target, read_iframes(path, SIDE).images),
         "OpenCV, all frames grabbed": lambda: opencv(path, target, shape),
         FFMPEG: lambda: ffmpeg(path, target, shape),

@@ -76,8 +76,3 @@ def drawn(folder: Path, count: int, frames: int = 40, size: int = 128) -> list[P
             video.encode(path, mannequin.render(clip, 2617, frames, size)[0], 15, 12, 2, 10)
         paths.append(path)
     return paths
-
-
-def frame_count(path: Path) -> int:
-    """Frames of a video, by a full decode."""
-    return sum(1 for _ in video.frames(path))

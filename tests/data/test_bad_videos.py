@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pandas as pd
@@ -73,8 +74,8 @@ def test_all_readers_agree_on_an_odd_video(kind: str, tmp_path: Path) -> None:
     assert poses_see(path) == (frames, size, size)
     # I-frames are the I-frames of a full decode, the same pictures, with or without the frames between them.
     expected = [k for k, frame in enumerate(video.frames(path)) if video.is_iframe(frame)] or [0]
-    for known in (None, frames):
-        found = iframes.read_iframes(path, side, frames=known)
+    for known in ((), (frames,), (frames, row["key_frames"])):
+        found = iframes.read_iframes(path, side, None, *known)
         assert found.index.tolist() == expected
         np.testing.assert_array_equal(found.images, images[expected])
 
@@ -85,6 +86,57 @@ def test_frames_alone_are_skipped_only_where_that_is_certain(tmp_path: Path, mon
     assert iframes.read_iframes(path, 32, frames=FRAMES).index.tolist()[:2] == [0, 6]
     with pytest.raises(pytest.fail.Exception):
         iframes.read_iframes(path, 32, frames=FRAMES - 1)
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.mp4"])
+def test_key_frames_alone_are_read_where_the_container_says_which(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / name)
+    expected = iframes.read_iframes(path, 32)
+    assert expected.index.tolist() == [0, 6, 12, 18]
+    monkeypatch.setattr(iframes, "_complete", lambda *_: pytest.fail("decoded in full"))
+    monkeypatch.setattr(iframes, "_of_all_packets", lambda *_: pytest.fail("read in full"))
+    found = iframes.read_iframes(path, 32, None, FRAMES, 4)
+    for one, other in ((found.images, expected.images), (found.index, expected.index), (found.time, expected.time)):
+        np.testing.assert_array_equal(one, other)
+    for frames, key_frames in ((FRAMES - 1, 4), (FRAMES, 5), (FRAMES, 0), (FRAMES, None)):
+        with pytest.raises(pytest.fail.Exception, match="read in full"):
+            iframes.read_iframes(path, 32, None, frames, key_frames)
+
+
+def said_to_have_no_b_pictures(packet: bytes) -> bytes:
+    """With the bit low_delay of its MPEG-4 headers (video object layers) set."""
+    changed = bytearray(packet)
+    for start in re.finditer(rb"\x00\x00\x01[\x20-\x2f]", packet):
+        assert changed[start.end() + 2] & 4  # vol_control_parameters, of which low_delay is one
+        changed[start.end() + 3] |= 0x80
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("denied", [True, False])
+def test_b_pictures_that_come_late(tmp_path: Path, denied: bool) -> None:
+    """After a header that says that there are none; the headers of later key frames say so, too, or that there are."""
+    parts = [write(tmp_path / "a.avi", moving(240), gop=12), write(tmp_path / "b.avi", gop=12, b_frames=2)]
+    path, count = tmp_path / "both.avi", 0
+    with av.open(str(path), "w") as target, av.open(str(parts[0])) as first, av.open(str(parts[1])) as second:
+        stream = target.add_stream_from_template(first.streams.video[0])
+        for source in (first, second):
+            for packet in source.demux(source.streams.video[0]):
+                if packet.size:
+                    whole = av.Packet(said_to_have_no_b_pictures(bytes(packet)) if denied else bytes(packet))
+                    whole.stream, whole.time_base, whole.is_keyframe = stream, packet.time_base, packet.is_keyframe
+                    whole.pts = whole.dts = count
+                    target.mux(whole)
+                    count += 1
+    row, expected = index.inspect(path), iframes.read_iframes(path, 32)
+    # A decoder that is told shows them in their order, and the picture before them twice.
+    assert (row["problem"], row["frames"], row["key_frames"]) == ("", count if denied else count + 1, 23)
+    with video.opened(path) as (_, stream):
+        assert bool(iframes._places(stream, row["frames"], row["key_frames"])) == denied
+    found = iframes.read_iframes(path, 32, None, row["frames"], row["key_frames"])
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_array_equal(found.images, expected.images)
 
 
 @pytest.mark.parametrize("kind", ["10 bit", "grey", "alpha", "interlaced H.264", "odd width and height", "turned"])
