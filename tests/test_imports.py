@@ -44,7 +44,9 @@ def test_what_fails_inside_puts_nothing_off(monkeypatch: pytest.MonkeyPatch) -> 
     assert "wave" not in sys.modules
 
 
-@pytest.mark.parametrize("module", ["csvr.context.backbone", "csvr.pose.detector", "csvr.evaluation.measure"])
+@pytest.mark.parametrize(
+    "module", ["csvr.context.backbone", "csvr.pose.detector", "csvr.evaluation.measure", "csvr.pretrain.loop"]
+)
 def test_networks_are_there_without_the_compiler(module: str) -> None:
     last = "; csvr.pose.detector.library()" if module.startswith("csvr.pose") else ""
     python(f"import {module}{last}; assert 'torchvision' in sys.modules; assert 'torch._dynamo' not in sys.modules")

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from csvr.adam import Adam
 from csvr.context.backbone import pool
 from csvr.data.augment import flip_poses, hold_missing, normalise_poses, random_colours, random_crops
 from csvr.data.batches import Features
@@ -109,13 +110,8 @@ def train_classifier(
     chosen = np.arange(len(labels)) if per_class is None else draw_few(labels, per_class, rng)
     device = device_of(encoders)
     model = Classifier(encoders, names, int(labels.max()) + 1, settings["dropout"]).to(device).train()
-    optimiser = torch.optim.Adam(
-        [
-            {"params": model.encoders.parameters(), "factor": settings["encoder_lr_factor"]},
-            {"params": model.head.parameters(), "factor": 1.0},
-        ],
-        weight_decay=settings["weight_decay"],
-    )
+    parts = ((model.encoders, settings["lr"] * settings["encoder_lr_factor"]), (model.head, settings["lr"]))
+    optimisers = [(Adam(part.parameters(), lr, weight_decay=settings["weight_decay"]), lr) for part, lr in parts]
     steps = max(1, settings["epochs"] * len(chosen) // settings["batch"])
     order: list[int] = []
     for step in range(steps):
@@ -130,12 +126,13 @@ def train_classifier(
         colours = random_colours(len(images), settings["colour"], settings["permute"], gray=0.0, invert=0.0)
         clip = colours.apply(crops.apply(images.float(), features.shape.crop))
         poses = hold_missing(flip_poses(normalise_poses(poses, poses), crops.flip))
-        for group in optimiser.param_groups:
-            group["lr"] = settings["lr"] * group["factor"] * schedule(step, steps, settings["warmup"])
+        for optimiser, _ in optimisers:
+            optimiser.zero_grad()
         loss = F.cross_entropy(model(clip, poses), torch.from_numpy(labels[index]).to(device))
-        optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        for optimiser, lr in optimisers:
+            optimiser.lr = lr * schedule(step, steps, settings["warmup"])
+            optimiser.step()
     return model.eval()
 
 

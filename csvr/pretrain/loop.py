@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from csvr import distributed
+from csvr.adam import Adam
 from csvr.checkpoints import AVERAGE, NETWORKS, Checkpoints
 from csvr.data.ahead import ahead
 from csvr.data.batches import Features
 from csvr.errors import UserError
-from csvr.pretrain.flat import flat
 from csvr.pretrain.model import CSVR
 from csvr.pretrain.processes import prepare
 from csvr.pretrain.schedule import schedule
@@ -75,17 +75,15 @@ def train(
     # All draw the same numbers.
     torch.set_rng_state(fabric.broadcast(torch.get_rng_state()))
     prepare(model, fabric, settings)
-    generators = torch.optim.Adam([flat(model.generators())], lr=settings["lr"], fused=True)
+    generators = Adam(model.generators(), settings["lr"])
     judges = model.discriminators()
     # TGANv2's betas for its discriminators.
-    rate, betas = settings["discriminator_lr"], (0.0, 0.9)
-    discriminators = torch.optim.Adam([flat(judges)], lr=rate, betas=betas, fused=True) if judges else None
-    plain = [o for o in (generators, discriminators) if o is not None]
-    networks, *optimisers = fabric.setup(model, *plain)
+    optimisers = [generators, *([Adam(judges, settings["discriminator_lr"], (0.0, 0.9))] if judges else [])]
+    networks = fabric.setup(model)
     average = None
     if settings["average"]:
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings["average"]), use_buffers=True)
-    start, history = _resume(fabric, checkpoints, model, average, plain)
+    start, history = _resume(fabric, checkpoints, model, average, optimisers)
     watch = Watch(params)
     for row in history:
         watch.see(int(row["step"]), row, tell=False)
@@ -96,13 +94,12 @@ def train(
     todo = range(start, steps)
     ready = views_of_steps(features, videos, params, seed, todo, model.futures, share, fabric.device)
     for step, views in zip(todo, ready, strict=True):
-        for group in generators.param_groups:
-            group["lr"] = settings["lr"] * schedule(step, steps, settings["warmup"])
+        generators.lr = settings["lr"] * schedule(step, steps, settings["warmup"])
         noise = model.noise(settings["batch"])
         mine = {name: value[share[0] :: share[1]].to(fabric.device) for name, value in noise.items()}
         views = views._replace(noise=mine)
         for optimiser in optimisers:
-            optimiser.zero_grad(set_to_none=False)  # see `flat`
+            optimiser.zero_grad()
         for k in range(parts):
             with fabric.no_backward_sync(networks, enabled=k < parts - 1):
                 terms = networks(views.part(k, parts), step)
@@ -110,8 +107,7 @@ def train(
             recent.append({name: value.detach() for name, value in terms.items()})
         for optimiser in optimisers:
             if settings["clip_gradient"]:
-                limit = settings["clip_gradient"]
-                fabric.clip_gradients(networks, optimiser, max_norm=limit, error_if_nonfinite=False)
+                optimiser.clip(settings["clip_gradient"])
             optimiser.step()
         if average is not None:
             average.update_parameters(model)
@@ -121,7 +117,7 @@ def train(
             if not math.isfinite(row["loss"] + row["discriminator"]):
                 raise UserError(_not_finite("the loss", done, checkpoints, f": {row}"))
             watch.see(done, row, tell=fabric.is_global_zero)
-            row["lr"] = generators.param_groups[0]["lr"]
+            row["lr"] = generators.lr
             row["clips_per_second"] = (done - start) * settings["batch"] / (time.monotonic() - began)
             history.append({"step": done} | row)
             recent = []
@@ -132,7 +128,7 @@ def train(
         if (keep or done == steps) and not _finite(model):
             raise UserError(_not_finite("a weight", done, checkpoints))
         if keep and done < steps and fabric.is_global_zero:
-            _save(checkpoints, done, model, average, plain, history)
+            _save(checkpoints, done, model, average, optimisers, history)
     if steps == 0:
         _measure_batch_norm(model, features, videos, params, seed, fabric.device, share)
     kept = cast(CSVR, average.module) if average is not None and steps else model
@@ -230,7 +226,7 @@ def _save(
     step: int,
     model: CSVR,
     average: AveragedModel | None,
-    optimisers: list[torch.optim.Adam],
+    optimisers: list[Adam],
     history: History,
 ) -> None:
     """A checkpoint of everything; the best one has the lowest mean loss since the checkpoint before."""
@@ -247,7 +243,7 @@ def _resume(
     checkpoints: Checkpoints,
     model: CSVR,
     average: AveragedModel | None,
-    optimisers: list[torch.optim.Adam],
+    optimisers: list[Adam],
 ) -> tuple[int, History]:
     """Step to go on from and the history so far; (0, []) without a checkpoint."""
     step = fabric.broadcast(checkpoints.newest() if fabric.is_global_zero else None)

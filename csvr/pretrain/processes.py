@@ -15,7 +15,13 @@ from csvr.generation.tganv2 import GenBlock
 from csvr.imports import put_off
 from csvr.pretrain.model import CSVR
 
-with put_off("torchmetrics"):  # it is asked for its version
+
+class NeverMade:
+    """Stands for what `torch.compile` makes of a network: none is made here, see `prepare`."""
+
+
+# One is asked for its version, the other for what a network is not: torch's compiler, which takes a second.
+with put_off("torchmetrics"), put_off("torch._dynamo", OptimizedModule=NeverMade):
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from lightning_fabric.plugins.precision.amp import MixedPrecision

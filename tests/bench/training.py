@@ -16,6 +16,7 @@ import yaml
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from csvr.adam import Adam
 from csvr.checkpoints import Checkpoints
 from csvr.data import mannequin, shards
 from csvr.data.batches import ClipShape, Features
@@ -131,7 +132,7 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
         stack.enter_context(mock.patch.object(loop, "views_of_steps", waited(loop.views_of_steps, timed, begin)))
         # A GPU does these while the clock runs on: of it only the wait for data and the whole step mean anything.
         for section, owner, name in (
-            ("forward", model, "forward"), ("backward", fabric, "backward"), ("optimisers", torch.optim.Adam, "step"),
+            ("forward", model, "forward"), ("backward", fabric, "backward"), ("optimisers", Adam, "step"),
         ) if profile.device == "cpu" else ():  # fmt: skip
             wrapped = timed(section, getattr(owner, name))
             stack.enter_context(mock.patch.object(owner, name, wrapped_method(wrapped, owner)))

@@ -4,12 +4,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from unittest import mock
 
 import torch
 from lightning_fabric import Fabric
 from safetensors.torch import save_file
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from csvr.adam import Adam
 from csvr.checkpoints import Checkpoints
 from csvr.data.batches import ClipShape, Features
 from csvr.pretrain import loop
@@ -24,16 +25,18 @@ def main(inputs: Path, output: Path, fabric: Fabric, dies: str) -> None:
     model = CSVR(params, pose_frames=8)
     checkpoints = Checkpoints(output / "checkpoints", "x")
     gradients: dict[str, torch.Tensor] = {}
+    taken = Adam.step
 
-    def keep(*_: object) -> None:
+    def step(optimiser: Adam) -> None:
         if not gradients:
             if dies == os.environ.get("RANK"):
                 raise RuntimeError("planted error")
             gradients.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
 
-    handle = register_optimizer_step_pre_hook(keep)
-    _, history, _ = loop.train(fabric, model, features, videos, params, 5, checkpoints, lambda step, row: None)
-    handle.remove()
+        taken(optimiser)
+
+    with mock.patch.object(Adam, "step", step):
+        _, history, _ = loop.train(fabric, model, features, videos, params, 5, checkpoints, lambda step, row: None)
     if fabric.is_global_zero:
         save_file(gradients, output / "gradients.safetensors")
         save_file({n: v.contiguous() for n, v in model.state_dict().items()}, output / "networks.safetensors")
