@@ -111,9 +111,12 @@ def _key_frames(
     """Read what lies at some places alone; None unless each is one I picture."""
     found: list[tuple[int, av.VideoFrame]] = []
     for position, time in places.items():
-        container.seek(time, stream=stream)
-        packet = next(container.demux(stream))
-        decoded = stream.decode(packet)
+        try:
+            container.seek(time, stream=stream)
+            packet = next(container.demux(stream))
+            decoded = stream.decode(packet)
+        except av.FFmpegError:  # in its order the file can be read
+            return None
         if packet.dts != time or len(decoded) != 1 or not is_iframe(decoded[0]):
             return None
         found.append((position, decoded[0]))

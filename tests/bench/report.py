@@ -89,7 +89,8 @@ def outcome(goal: Goal) -> tuple[str, str, str]:
     limit = f"{'≥' if goal.least else '≤'} {number(goal.limit)} {goal.unit}".strip()
     if goal.met is None or goal.found is None:
         return "not measured", limit, ""
-    return f"{number(goal.found)} {goal.unit}".strip(), limit, "met" if goal.met else "**missed**"
+    near = number(goal.found) == number(goal.limit) and not goal.met
+    return f"{number(goal.found, 4 if near else 3)} {goal.unit}".strip(), limit, "met" if goal.met else "**missed**"
 
 
 def table(case: str, figures: list[Figure]) -> list[str]:
@@ -115,9 +116,9 @@ def heading(unit: str) -> str:
     return "ms" if unit == "s" else unit
 
 
-def number(value: float) -> str:
-    """Three digits that count."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def number(value: float, digits: int = 3) -> str:
+    """So many digits that count, but all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
 
 
 def draw_growth(figures: Figures, path: Path) -> None:

@@ -72,6 +72,7 @@ def test_ways_take_turns_and_absent_ones_are_noted(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("found", "least", "words"),
     [(2.0, True, ("2 ×", "≥ 1.5 ×", "met")), (2.0, False, ("2 ×", "≤ 1.5 ×", "**missed**")),
+     (1.504, False, ("1.504 ×", "≤ 1.5 ×", "**missed**")),
      (None, True, ("not measured", "≥ 1.5 ×", "")), (float("nan"), True, ("not measured", "≥ 1.5 ×", ""))],
 )  # fmt: skip
 def test_goals_say_whether_they_are_met(found: float | None, least: bool, words: tuple[str, str, str]) -> None:

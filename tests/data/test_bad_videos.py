@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import av
 import cv2
@@ -103,6 +104,40 @@ def test_key_frames_alone_are_read_where_the_container_says_which(
     for frames, key_frames in ((FRAMES - 1, 4), (FRAMES, 5), (FRAMES, 0), (FRAMES, None)):
         with pytest.raises(pytest.fail.Exception, match="read in full"):
             iframes.read_iframes(path, 32, None, frames, key_frames)
+
+
+@pytest.mark.parametrize("far", [True, False])
+def test_an_index_that_is_wrong_is_not_followed(tmp_path: Path, far: bool) -> None:
+    """Where it has another picture than an I picture, or nothing at all, the I-frames are those of a full decode."""
+    good, wrong = write(tmp_path / "good.avi"), tmp_path / "wrong.avi"
+    expected, data = iframes.read_iframes(good, 32), bytearray(good.read_bytes())
+    flags = data.index(b"idx1") + 8 + 6 * 16 + 4  # of frame 6: an entry has name, flags, offset and size
+    if far:
+        data[flags + 4 : flags + 8] = (2**31 - 1).to_bytes(4, "little")
+    else:
+        data[flags], data[flags + 16] = 0, 0x10  # not this one but the next is a key frame
+    wrong.write_bytes(data)
+    with video.opened(wrong) as (container, stream):
+        places = iframes._places(stream, FRAMES, 4)
+        assert list(places) == [0, 6 if far else 7, 12, 18]
+        assert iframes._key_frames(container, stream, places) is None
+    found = iframes.read_iframes(wrong, 32, None, FRAMES, 4)
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_array_equal(found.images, expected.images)
+
+
+def test_what_cannot_be_read_in_the_order_of_the_index_is_read_in_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = write(tmp_path / "a.avi"), iframes.opened
+
+    @contextmanager
+    def without_seek(path: Path) -> Iterator[tuple[object, object]]:
+        with opened(path) as (_, stream):
+            yield mock.Mock(seek=mock.Mock(side_effect=av.error.PermissionError(1, "not permitted"))), stream
+
+    monkeypatch.setattr(iframes, "opened", without_seek)
+    assert iframes.read_iframes(path, 32, None, FRAMES, 4).index.tolist() == [0, 6, 12, 18]
 
 
 def said_to_have_no_b_pictures(packet: bytes) -> bytes:
