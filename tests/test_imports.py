@@ -71,3 +71,12 @@ def test_pretraining_asks_torchmetrics_for_its_version_alone() -> None:
         "assert _TORCHMETRICS_GREATER_EQUAL_1_0_0 and 'torchmetrics' not in sys.modules\n"
         "import torchmetrics.functional\n"
     )
+
+
+def test_a_step_of_training_does_without_the_compiler() -> None:
+    python(
+        "import torch\nfrom csvr.adam import Adam\n"
+        "net = torch.nn.Linear(2, 2)\noptimiser = Adam(net.parameters(), 0.1)\n"
+        "net(torch.ones(1, 2)).sum().backward()\noptimiser.clip(1.0)\noptimiser.step()\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )

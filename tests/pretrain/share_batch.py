@@ -32,7 +32,6 @@ def main(inputs: Path, output: Path, fabric: Fabric, dies: str) -> None:
             if dies == os.environ.get("RANK"):
                 raise RuntimeError("planted error")
             gradients.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
-
         taken(optimiser)
 
     with mock.patch.object(Adam, "step", step):
