@@ -191,7 +191,8 @@ def test_files_of_commands_exist() -> None:
 
 def strings_of_csvr() -> str:
     """The code of csvr and of the workflow; a string that goes on in the next line is one."""
-    sources = [path.read_text() for folder in ("csvr", "workflow") for path in (ROOT / folder).rglob("*.[ps][ym]*")]
+    files = [path for folder in ("csvr", "workflow") for path in (ROOT / folder).rglob("*")]
+    sources = [path.read_text() for path in files if path.suffix in (".py", ".smk")]  # beside compiled ones
     return re.sub(r'"\s*\n\s*f?"', "", "\n".join(sources))
 
 
