@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -29,7 +30,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *words], cwd=folder, text=True, capture_output=True)
+    # As a user's, not as one that the make which runs these tests has started.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
+    return subprocess.run(["make", *words], cwd=folder, text=True, capture_output=True, env=own)
 
 
 def test_reproduce_says_first_what_comes_and_last_what_to_read(folder: Path) -> None:
