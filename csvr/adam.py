@@ -29,7 +29,8 @@ class Adam:
 
     Attributes:
         lr: As above; may be set before each step.
-        whole: All parameters, 1-D, and their gradients; zeros between them, which stay so.
+        whole: All parameters, 1-D; zeros between them, which stay so.
+        gradient: Their gradients, likewise.
     """
 
     def __init__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import errno
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import yaml
 from threadpoolctl import threadpool_limits
 
+from csvr import memory
 from csvr.errors import UserError
 from csvr.progress import Handler
 
@@ -196,19 +196,6 @@ def limit_threads(count: int) -> None:
     threadpool_limits(count)
 
 
-def keep_memory() -> None:
-    """Keep memory that was freed for what comes next, up to 2 GB; only GNU's C library can be told to.
-
-    It gives large blocks, such as a network's activations, back to the kernel at once, which then fills the pages of
-    the next ones with zeros: a tenth of the time of finding poses.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # malloc.h
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    # Not the second alone: each of them ends the library's own adapting of both.
-    if mallopt and mallopt(mmap_threshold, 1 << 30):
-        mallopt(trim_threshold, (1 << 31) - 1)
-
-
 def shard(text: str) -> tuple[int, int]:
     """The value of a `--shard` flag: "K/N" with 0 <= K < N."""
     try:
@@ -277,7 +264,7 @@ def run(main: Callable[[], None]) -> None:
         print(f"csvr: {message}", file=sys.stderr)
         sys.exit(code)
 
-    keep_memory()
+    memory.keep()
     try:
         main()
         sys.stdout.flush()

@@ -135,14 +135,14 @@ class Features:
         return result
 
     def images(self, video: str, start: int) -> Tensor:
-        """The clip that starts at frame `start`: uint8, (3, T, h, w)."""
+        """The clip that starts at frame `start`: uint8, (3, T, h, w); as it is stored, not to be written to."""
         wanted, frames = range(start, start + self.shape.span, self.shape.stride), self.clips.shape(video)[0]
         looped = np.asarray(wanted) % frames
         images = self.clips.images(video, wanted if wanted.stop <= frames else looped)
         return torch.from_numpy(images).permute(3, 0, 1, 2)
 
     def keypoints(self, video: str, start: int) -> Tensor:
-        """The poses extracted between frame `start` and the clip's end: float32, (T', 17, 3)."""
+        """The poses extracted between frame `start` and the clip's end: float32, (T', 17, 3); as they are stored."""
         frame, stop = self.poses.small(f"{video}/frame"), start + self.shape.span
         if stop <= self.clips.shape(video)[0]:
             first, last = np.searchsorted(frame, [start, stop])
@@ -194,7 +194,9 @@ class Features:
             poses=torch.stack([self.keypoints(v, s) for v, s in pairs]),
             future_poses=torch.stack([self.keypoints(v, s + span) for v, s in pairs]),
             iframes=torch.from_numpy(
-                np.concatenate([self.iframes[v][which] for (v, _), which in zip(pairs, near, strict=True)])
+                np.concatenate(
+                    [self.iframes.rows(v, 0, len(which))[which] for (v, _), which in zip(pairs, near, strict=True)]
+                )
             ).permute(0, 3, 1, 2),
             owner=torch.repeat_interleave(counts[place]),
             share=share,

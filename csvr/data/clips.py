@@ -77,7 +77,7 @@ class Clips(Shards):
         return self._shapes[video]
 
     def images(self, video: str, wanted: range | NDArray[np.int64]) -> Frames:
-        """Some frames, RGB, uint8, shape (n, h, w, 3).
+        """Some frames, RGB, uint8, shape (n, h, w, 3); not to be written to.
 
         Args:
             video: Name.
@@ -85,7 +85,7 @@ class Clips(Shards):
         """
         if f"{video}/end" not in self:
             if isinstance(wanted, range):
-                return np.asarray(self.rows(video, wanted.start, wanted.stop)[:: wanted.step])
+                return self.rows(video, wanted.start, wanted.stop, wanted.step)
             return np.asarray(self[video][wanted])
         import cv2  # as above
 

@@ -77,24 +77,38 @@ def header(path: Path) -> dict[str, Any]:
     Raises:
         UserError: `path` is missing or no shard of ours.
     """
-    file, about = _opened(path)
+    file, about, _ = _opened(path)
     with file:
         return dict(about["header"])
 
 
-def _opened(path: Path) -> tuple[Any, dict[str, Any]]:
-    """A shard, with its header and checksums as `metadata` takes them.
+def _opened(path: Path) -> tuple[Any, dict[str, Any], NDArray[np.uint8]]:
+    """A shard, its header and checksums as `metadata` takes them, and all of its bytes, mapped.
 
-    Both of one opened file: another process may put a new one in its place.
+    All of one opened file: another process may put a new one in its place.
     """
     try:
-        file = safe_open(path, "np")
+        while True:
+            with path.open("rb") as stream:
+                file = safe_open(path, "np")
+                # Copied once it is written to, which nobody does: torch warns of what can't be.
+                mapped = np.memmap(stream, np.uint8, "c").view(np.ndarray)
+                if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                    break
         text = (file.metadata() or {})["shard"]
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"{path}: not a readable csvr shard ({error}); {remedy(path)}") from error
     if text[:8] != checksum(text[8:].encode()):
         raise UserError(f"{path}: its header is damaged (its checksum is another); {remedy(path)}")
-    return file, dict(json.loads(text[8:]))
+    return file, dict(json.loads(text[8:])), mapped
+
+
+def _begins(mapped: NDArray[np.uint8]) -> dict[str, int]:
+    """Where each array of a shard begins, in bytes from the start of the file (safetensors' format: the length of a
+    JSON header, the header, and the arrays, whose places in what follows it says)."""
+    first = 8 + int(mapped[:8].view("<u8")[0])
+    arrays = json.loads(mapped[8:first].tobytes())
+    return {name: first + about["data_offsets"][0] for name, about in arrays.items() if "data_offsets" in about}
 
 
 def remedy(path: Path) -> str:
@@ -117,41 +131,48 @@ class Shards(Mapping[str, NDArray[Any]]):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         opened = {path: _opened(path) for path in paths}
-        self.headers: dict[Path, dict[str, Any]] = {path: about["header"] for path, (_, about) in opened.items()}
+        self.headers: dict[Path, dict[str, Any]] = {path: about["header"] for path, (_, about, _) in opened.items()}
         self._sums: dict[str, Sums] = {}
         self._right: defaultdict[str, set[int]] = defaultdict(set)  # blocks that were compared
-        self._files = {path: file for path, (file, _) in opened.items()}
+        self._files = {path: file for path, (file, _, _) in opened.items()}
+        self._mapped = {path: mapped for path, (_, _, mapped) in opened.items()}
         self._where: dict[str, Path] = {}
+        self._begins: dict[str, int] = {}
         for path, file in self._files.items():
-            names, sums = file.keys(), opened[path][1]["sums"]
+            names, sums, begins = file.keys(), opened[path][1]["sums"], _begins(self._mapped[path])
             if sums.keys() != set(names):
                 raise UserError(f"{path}: its header is damaged (its arrays have other names); {remedy(path)}")
             for name in names:
                 if name in self._where:
                     raise UserError(f"{path}: holds {name!r}, which {self._where[name]} holds too")
-                self._where[name] = path
+                self._where[name], self._begins[name] = path, begins[name]
             self._sums |= sums
         self.small = lru_cache(KEPT)(self.__getitem__)
         """As `[name]`, for arrays that are small and asked for again and again: the last ones are kept. Not to be
         written to."""
+        self._view = lru_cache(KEPT)(self._viewed)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         array = np.asarray(self._files[self._where[name]].get_tensor(name))
         self._compare(name, array, 0)
         return array
 
-    def rows(self, name: str, start: int, stop: int) -> NDArray[Any]:
-        """Rows `start:stop` of one array, without reading the others."""
-        if start >= stop:  # which safetensors refuses
-            return self[name][:0]
-        stored, (each, _) = self._files[self._where[name]].get_slice(name), self._sums[name]
-        blocks = range(start // each, -(-stop // each))
-        if self._right[name].issuperset(blocks):
-            return np.asarray(stored[start:stop])
-        first, length = blocks.start * each, stored.get_shape()[0]
-        array = np.asarray(stored[first : min(blocks.stop * each, length)])
-        self._compare(name, array, blocks.start)
-        return array[start - first : stop - first]
+    def rows(self, name: str, start: int, stop: int, step: int = 1) -> NDArray[Any]:
+        """Rows `start:stop:step` of one array as they lie in the file: nothing is copied, so not to be written to."""
+        array, (each, _) = self._view(name), self._sums[name]
+        blocks = range(start // each, -(-stop // each)) if start < stop else range(0)
+        if not self._right[name].issuperset(blocks):
+            self._compare(name, array[blocks.start * each : blocks.stop * each], blocks.start)
+        return array[start:stop:step]
+
+    def _viewed(self, name: str) -> NDArray[Any]:
+        """One array in the mapped file. safetensors would copy it, and keep other threads waiting for that."""
+        path = self._where[name]
+        about, begin = self._files[path].get_slice(name), self._begins[name]
+        letter, bits = about.get_dtype()[0].lower(), int(about.get_dtype()[1:])
+        kind, shape = np.dtype(f"<{letter}{bits // 8}"), about.get_shape()
+        found: NDArray[Any] = self._mapped[path][begin : begin + math.prod(shape) * kind.itemsize].view(kind)
+        return found.reshape(shape)
 
     def _compare(self, name: str, array: NDArray[Any], first: int) -> None:
         """Compare checksums of an array, of which `array` holds the blocks from `first` on; of each block once."""

@@ -169,7 +169,7 @@ def real_pyramid(clip: Tensor, sizes: Sequence[int], frames: Sequence[Tensor]) -
     Args:
         clip: (N, 3, T, H, H).
         sizes: Height = width of each level, each dividing H.
-        frames: Indices of the frames of each level.
+        frames: Indices of the frames of each level, rising.
 
     Returns:
         Clips (N, 3, T_l, size, size).
@@ -182,7 +182,10 @@ def real_pyramid(clip: Tensor, sizes: Sequence[int], frames: Sequence[Tensor]) -
     pooled = []
     for size, index in zip(sizes, frames, strict=True):
         factor = clip.shape[4] // size
-        pooled.append(F.avg_pool3d(clip[:, :, index.to(clip.device)], (1, factor, factor)))
+        # Of most levels one of both has nothing to do, which takes it as long as a copy.
+        seen = clip if len(index) == clip.shape[2] else clip.index_select(2, index.to(clip.device))
+        seen = seen if factor == 1 else F.avg_pool3d(seen, (1, factor, factor))
+        pooled.append(seen.contiguous(memory_format=torch.channels_last_3d))  # as the generated ones
     return pooled
 
 

@@ -154,6 +154,9 @@ def views_of_steps(
         params: `pretrain.batch`, `augment` and `clip.crop` of them.
         steps: Which.
         device: Where the tensors are to be.
+
+    Raises:
+        UserError: Stored features are damaged.
     """
 
     def made(step: int) -> Views:

@@ -131,7 +131,9 @@ class PoseBranch(nn.Module):
     def _judge(self, past: Tensor, target: Tensor, predicted: Tensor, visible: Tensor, mix: Tensor | None) -> Tensor:
         """Discriminator loss on the real and the predicted future of one past; `mix` as in `interpolate_penalty`."""
         real, fake = (self.discriminator.join(past, future, visible) for future in (target, predicted))
-        loss = discriminator_loss(self.discriminator.judge(real), self.discriminator.judge(fake), self.kind)
+        # It has no batch norm: the same as one by one.
+        of_real, of_fake = self.discriminator.judge(torch.cat([real, fake])).chunk(2)
+        loss = discriminator_loss(of_real, of_fake, self.kind)
         if self.kind == "wgan_gp":
             loss = loss + interpolate_penalty(self.discriminator.judge, real, fake, self.penalty, mix)
         return loss

@@ -11,7 +11,7 @@ import os
 import time
 from pathlib import Path
 
-from csvr import cli
+from csvr import memory
 from tests.bench import report
 from tests.bench.figures import REAL, ROOT, Bench
 
@@ -34,7 +34,7 @@ def main() -> None:
     args = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    cli.keep_memory()  # as every command does
+    memory.keep()  # as every command does
     args.output.parent.mkdir(parents=True, exist_ok=True)
     raw = args.output.with_suffix(".jsonl")
     bench = Bench(raw, args.scratch.resolve(), args.quick, args.peers, args.finished.resolve(), args.real)

@@ -91,20 +91,21 @@ WAIT, CPU = "wait for data", "CPU time of its threads"
 SECTIONS = (WAIT, "forward", "backward", "optimisers")
 
 
-def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[str, float]:
-    """Seconds of a training step, mean over `count` steps of csvr's own loop and one report, one uncounted step before.
+def steps(profile: Profile, count: int, variant: str, before: int = 1, **settings: Any) -> dict[str, float]:
+    """Seconds of a training step, mean over `count` steps of csvr's own loop and one report.
 
     Args:
         profile: What to train on.
         count: A multiple of `penalty_every`, so that the penalty weighs as it does.
         variant: Name of the ablation.
+        before: Steps that are not counted, at least one: they fetch memory and code, once in a training of hundreds.
         settings: Changes to the `pretrain` parameters.
 
     Returns:
         "step", the CPU time of all its threads, and the sections of it; on a GPU the wait for data alone.
     """
     params = profile.variant(variant)
-    params["pretrain"] |= {"steps": 1 + count, "log_every": 1 + count, "checkpoint_every": 10**9} | settings
+    params["pretrain"] |= {"steps": before + count, "log_every": before + count, "checkpoint_every": 10**9} | settings
     features, fabric = profile.opened(), start(profile.device, params["pretrain"]["precision"])
     for store in (features.clips, features.poses, features.iframes):
         for name in store:  # whose checksums are compared once in a training of hundreds of steps, not in these few
@@ -118,15 +119,14 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
         def call(*args: Any, **kwargs: Any) -> Any:
             began = time.perf_counter()
             result = function(*args, **kwargs)
-            if len(begun) > 1:
+            if len(begun) > before:
                 spent[section] += time.perf_counter() - began
             return result
 
         return call
 
-    def begin() -> None:  # of the first steps alone: it makes a GPU wait
-        if len(begun) < 2:
-            begun.append((now(profile.device), time.process_time()))
+    def begin() -> None:  # the clock of those that are counted is read once: it makes a GPU wait
+        begun.append((now(profile.device), time.process_time()) if len(begun) == before else (0.0, 0.0))
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(loop, "views_of_steps", waited(loop.views_of_steps, timed, begin)))
@@ -139,7 +139,7 @@ def steps(profile: Profile, count: int, variant: str, **settings: Any) -> dict[s
         unused = Checkpoints(profile.folder / "checkpoints", "none")
         loop.train(fabric, model, features, profile.videos, params, 0, unused, lambda step, row: None)
         ended = now(profile.device), time.process_time()
-    whole, cpu = ((end - start) / count for start, end in zip(begun[1], ended, strict=True))
+    whole, cpu = ((end - start) / count for start, end in zip(begun[before], ended, strict=True))
     return {section: seconds / count for section, seconds in spent.items()} | {"step": whole, CPU: cpu}
 
 
@@ -246,21 +246,25 @@ def _kept(name: str, network: nn.Module, inner: str, keep: Callable[..., None]) 
         yield
 
 
-def bare(profile: Profile, variant: str) -> dict[str, float]:
+def bare(profile: Profile, variant: str) -> tuple[dict[str, float], float]:
     """Seconds of forward and backward pass of each network of a variant, as often as a step uses it.
 
-    "penalty" is that of the video discriminators, by `penalty_every`.
+    Returns:
+        Of passes one after the other, each network's after another's, as in a step; "penalty" is that of the video
+        discriminators, by `penalty_every`. And the sum of such passes where each is taken twice in a row and the second
+        one counts, whose weights and activations the caches still have.
     """
     torch.set_num_threads(1)
     model, found = calls(profile, variant)
-    seconds = dict.fromkeys(networks(model), 0.0)
+    seconds, again = dict.fromkeys(networks(model), 0.0), 0.0
+    for counted in (False, True):
+        for call in found:
+            for parameter in networks(model)[call.name].parameters():
+                parameter.requires_grad_(call.trained)
+            seconds[call.name] += timed_once(profile, call) * counted
     for call in found:
-        for parameter in networks(model)[call.name].parameters():
-            parameter.requires_grad_(call.trained)
-        once(call)
-        began = now(profile.device)
-        once(call)
-        seconds[call.name] += now(profile.device) - began
+        timed_once(profile, call)
+        again += timed_once(profile, call)
     if model.video is not None and model.video.adversarial:
         seconds["penalty"] = 0.0
         for call in found:
@@ -270,10 +274,13 @@ def bare(profile: Profile, variant: str) -> dict[str, float]:
                 began = now(profile.device)
                 gradient_penalty(call.run(real), real, 1.0, reduction="mean").backward()
                 seconds["penalty"] += (now(profile.device) - began) / model.video.penalty_every
-    return seconds
+        again += seconds["penalty"]
+    return seconds, again
 
 
-def once(call: Call) -> None:
-    """Forward and backward pass."""
+def timed_once(profile: Profile, call: Call) -> float:
+    """Seconds of one forward and backward pass."""
+    began = now(profile.device)
     outputs = [x for x in pytree.tree_leaves(call.run(*call.args)) if isinstance(x, Tensor) and x.requires_grad]
     torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
+    return now(profile.device) - began

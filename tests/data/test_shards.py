@@ -25,6 +25,37 @@ def test_round_trip_over_several_files(tmp_path: Path) -> None:
     assert [h["run_id"] for h in store.headers.values()] == ["1", "2"]
 
 
+@pytest.mark.parametrize("kind", ["u1", "<i4", "<i8", "<f2", "<f4", "<f8"])
+def test_rows_are_those_of_the_array_and_are_not_copied(tmp_path: Path, kind: str) -> None:
+    """Beside safetensors' own reading, for types whose arrays begin anywhere in the file."""
+    arrays = {f"v{k}": np.random.default_rng(k).integers(0, 99, (5 + k, 3, k + 1)).astype(kind) for k in range(3)}
+    shards.write(tmp_path / "a", arrays | {"odd": np.zeros(3, np.uint8)}, {})
+    store = shards.Shards([tmp_path / "a"])
+    for name, array in arrays.items():
+        for start, stop, step in ((0, len(array), 1), (1, 4, 2), (0, 99, 3), (2, 2, 1), (4, 1, 1)):
+            found = store.rows(name, start, stop, step)
+            np.testing.assert_array_equal(found, store[name][start:stop:step])
+            assert found.dtype == array.dtype and found.shape == array[start:stop:step].shape
+        assert np.shares_memory(store.rows(name, 0, 3), store.rows(name, 2, 5))
+        assert not np.shares_memory(store[name], store.rows(name, 0, 3))
+
+
+def test_a_shard_that_is_replaced_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is read is of the new file; of two different ones the arrays would lie elsewhere."""
+    shards.write(tmp_path / "a", {"v": np.zeros((4, 2))}, {"run_id": "old, and its header is longer"})
+    opened = shards.safe_open
+
+    def replaced(path: Path, framework: str) -> Any:
+        monkeypatch.setattr(shards, "safe_open", opened)
+        shards.write(tmp_path / "a", {"v": np.ones((4, 2))}, {"run_id": "new"})
+        return opened(path, framework)
+
+    monkeypatch.setattr(shards, "safe_open", replaced)
+    store = shards.Shards([tmp_path / "a"])
+    assert store.rows("v", 0, 4).tolist() == store["v"].tolist() == [[1, 1]] * 4
+    assert store.headers[tmp_path / "a"] == {"run_id": "new"}
+
+
 def test_damaged_missing_and_doubled_files_are_named(tmp_path: Path) -> None:
     shards.write(tmp_path / "a", {"v": np.zeros(3)}, {})
     shards.write(tmp_path / "b", {"v": np.zeros(3)}, {})
@@ -77,6 +108,9 @@ def test_a_flipped_bit_anywhere_in_the_file_is_noticed(flipped: Callable[[int], 
         path = flipped(place)
         with pytest.raises(UserError, match=re.escape(str(path))):
             dict(shards.Shards([path]))
+        with pytest.raises(UserError, match=re.escape(str(path))):
+            store = shards.Shards([path])
+            [store.rows(name, 0, store.shape_of(name)[0]) for name in store]
 
 
 def test_what_was_compared_is_read_as_it_is(flipped: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch) -> None:

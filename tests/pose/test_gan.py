@@ -16,6 +16,7 @@ from csvr.pose.gan_losses import (
     interpolate_penalty,
     pose_reconstruction,
 )
+from csvr.pose.heatmaps import Canvas, HeatmapDiscriminator
 
 
 class Generator(torch.nn.Module):
@@ -193,6 +194,26 @@ def test_penalty_trains_the_critic_and_sees_the_past() -> None:
     assert all(p.grad is not None for name, p in critic.named_parameters() if name.endswith("weight"))
     other = [critic.join(past.flip(0), x, visible) for x in (target[..., :2], torch.zeros(3, 8, 17, 2))]
     assert not torch.equal(interpolate_penalty(critic.judge, *other, 10.0, share), penalty)
+
+
+@pytest.mark.parametrize(
+    "critic",
+    [PoseDiscriminator(17, 8), HeatmapDiscriminator(Canvas(16, 1.5, 1.5, 2), width=4)],
+    ids=["coordinates", "heatmaps"],
+)
+def test_judging_real_and_predicted_at_once_is_judging_each(
+    critic: PoseDiscriminator | HeatmapDiscriminator,
+) -> None:
+    """Logits, and gradients of the weights, in training."""
+    torch.manual_seed(0)
+    like = poses() if isinstance(critic, PoseDiscriminator) else torch.rand(3, 17, 16, 16, 16)
+    real, fake = torch.rand_like(like), torch.rand_like(like)
+    each = [critic.judge(joined) for joined in (real, fake)]
+    together = critic.judge(torch.cat([real, fake])).chunk(2)
+    torch.testing.assert_close(together, tuple(each))
+    weights = list(critic.parameters())
+    expected = torch.autograd.grad(discriminator_loss(*each), weights)  # type: ignore[misc]
+    torch.testing.assert_close(torch.autograd.grad(discriminator_loss(*together), weights), expected)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("kind", ["l1", "smooth_l1"])
