@@ -1,4 +1,4 @@
-"""Memory is kept, lies in large pages, and is the same for all threads; numbers don't depend on it."""
+"""Memory is kept, lies in large pages, and is the same for all threads."""
 
 from __future__ import annotations
 

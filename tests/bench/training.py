@@ -257,14 +257,13 @@ def bare(profile: Profile, variant: str) -> tuple[dict[str, float], float]:
     torch.set_num_threads(1)
     model, found = calls(profile, variant)
     seconds, again = dict.fromkeys(networks(model), 0.0), 0.0
-    for counted in (False, True):
-        for call in found:
-            for parameter in networks(model)[call.name].parameters():
-                parameter.requires_grad_(call.trained)
-            seconds[call.name] += timed_once(profile, call) * counted
     for call in found:
-        timed_once(profile, call)
-        again += timed_once(profile, call)
+        timed_once(profile, model, call)
+    for call in found:
+        seconds[call.name] += timed_once(profile, model, call)
+    for call in found:
+        timed_once(profile, model, call)
+        again += timed_once(profile, model, call)
     if model.video is not None and model.video.adversarial:
         seconds["penalty"] = 0.0
         for call in found:
@@ -278,8 +277,9 @@ def bare(profile: Profile, variant: str) -> tuple[dict[str, float], float]:
     return seconds, again
 
 
-def timed_once(profile: Profile, call: Call) -> float:
+def timed_once(profile: Profile, model: CSVR, call: Call) -> float:
     """Seconds of one forward and backward pass."""
+    networks(model)[call.name].requires_grad_(call.trained)
     began = now(profile.device)
     outputs = [x for x in pytree.tree_leaves(call.run(*call.args)) if isinstance(x, Tensor) and x.requires_grad]
     torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
