@@ -7,9 +7,10 @@ frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -43,6 +44,17 @@ class IFrames:
     time: NDArray[np.float64]
 
 
+class _Picture(NamedTuple):
+    """What is kept of a decoded frame: its time by the file's clock and in seconds, and its scaled image."""
+
+    pts: int | None
+    time: float | None
+    image: video.Frames
+
+
+_Scale = Callable[[av.VideoFrame], _Picture]
+
+
 def read_iframes(
     path: Path,
     short_side: int,
@@ -64,31 +76,37 @@ def read_iframes(
     Raises:
         UserError: As `video.frames`.
     """
-    found = sorted((frames and _fast(path, frames, key_frames)) or _complete(path), key=lambda item: item[0])
+
+    def scaled(frame: av.VideoFrame) -> _Picture:
+        """As soon as it is decoded: the caches still have it, and memory need not hold all at full size."""
+        return _Picture(frame.pts, frame.time, resized(frame, short_side, aspect))
+
+    fast = _fast(path, frames, key_frames, scaled) if frames else None
+    found = sorted(fast or _complete(path, scaled), key=lambda item: item[0])
     if not found:
-        found = [(0, next(video.frames(path)))]
+        found = [(0, scaled(next(video.frames(path))))]
     return IFrames(
-        images=np.stack([resized(frame, short_side, aspect) for _, frame in found]),
+        images=np.stack([picture.image for _, picture in found]),
         index=np.array([index for index, _ in found], np.int32),
-        time=np.array([frame.time if frame.time is not None else np.nan for _, frame in found], np.float64),
+        time=np.array([np.nan if picture.time is None else picture.time for _, picture in found], np.float64),
     )
 
 
-def _complete(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Index and frame of each I picture, by a full decode."""
-    return ((index, frame) for index, frame in enumerate(video.frames(path)) if is_iframe(frame))
+def _complete(path: Path, scaled: _Scale) -> Iterator[tuple[int, _Picture]]:
+    """Index and picture of each I-frame, by a full decode."""
+    return ((index, scaled(frame)) for index, frame in enumerate(video.frames(path)) if is_iframe(frame))
 
 
-def _fast(path: Path, frames: int, key_frames: int | None) -> list[tuple[int, av.VideoFrame]] | None:
+def _fast(path: Path, frames: int, key_frames: int | None, scaled: _Scale) -> list[tuple[int, _Picture]] | None:
     """The same, decoding I pictures alone; None where that would not be certain to be the same."""
     with opened(path) as (container, stream):
         skip = _SKIP.get(stream.codec_context.name)
         if skip is None:
             return None
         if places := _places(stream, frames, key_frames):
-            return _key_frames(container, stream, places)
+            return _key_frames(container, stream, places, scaled)
         stream.codec_context.skip_frame = skip  # type: ignore[assignment]
-        return _of_all_packets(container, stream, frames)
+        return _of_all_packets(container, stream, frames, scaled)
 
 
 def _places(stream: VideoStream, frames: int, key_frames: int | None) -> dict[int, int]:
@@ -106,10 +124,10 @@ def _places(stream: VideoStream, frames: int, key_frames: int | None) -> dict[in
 
 
 def _key_frames(
-    container: InputContainer, stream: VideoStream, places: Mapping[int, int]
-) -> list[tuple[int, av.VideoFrame]] | None:
+    container: InputContainer, stream: VideoStream, places: Mapping[int, int], scaled: _Scale
+) -> list[tuple[int, _Picture]] | None:
     """Read what lies at some places alone; None unless each is one I picture."""
-    found: list[tuple[int, av.VideoFrame]] = []
+    found: list[tuple[int, _Picture]] = []
     for position, time in places.items():
         try:
             container.seek(time, stream=stream)
@@ -119,13 +137,13 @@ def _key_frames(
             return None
         if packet.dts != time or len(decoded) != 1 or not is_iframe(decoded[0]):
             return None
-        found.append((position, decoded[0]))
+        found.append((position, scaled(decoded[0])))
     return found
 
 
 def _of_all_packets(
-    container: InputContainer, stream: VideoStream, frames: int
-) -> list[tuple[int, av.VideoFrame]] | None:
+    container: InputContainer, stream: VideoStream, frames: int, scaled: _Scale
+) -> list[tuple[int, _Picture]] | None:
     """Read everything, and give the decoder what it does not skip.
 
     The position of a frame follows from the presentation times of all packets; it is not certain when a packet has
@@ -133,14 +151,14 @@ def _of_all_packets(
     then drops what it can't reconstruct).
     """
     times: list[int | None] = []
-    found: list[av.VideoFrame] = []
+    found: list[_Picture] = []
     for packet in container.demux(stream):
         if packet.size and not packet.is_discard:
             if not times and not packet.is_keyframe:
                 return None
             times.append(packet.pts)
-        found += (frame for frame in stream.decode(packet) if is_iframe(frame))
+        found += (scaled(frame) for frame in stream.decode(packet) if is_iframe(frame))
     position = {pts: index for index, pts in enumerate(sorted({pts for pts in times if pts is not None}))}
-    if not len(times) == len(position) == frames or any(frame.pts not in position for frame in found):
+    if not len(times) == len(position) == frames or any(picture.pts not in position for picture in found):
         return None
-    return [(position[frame.pts], frame) for frame in found if frame.pts is not None]
+    return [(position[picture.pts], picture) for picture in found if picture.pts is not None]

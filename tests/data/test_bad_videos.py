@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import av
@@ -106,6 +107,25 @@ def test_key_frames_alone_are_read_where_the_container_says_which(
             iframes.read_iframes(path, 32, None, frames, key_frames)
 
 
+@pytest.mark.parametrize(("name", "known"), [("a.avi", (FRAMES, 4)), ("a.mkv", (FRAMES, 4)), ("a.avi", (None, None))])
+def test_a_picture_is_scaled_before_the_next_one_is_decoded(
+    name: str, known: tuple[int | None, int | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the container's index, in the file's order, and in a full decode: no other one is kept at full size."""
+    path, done = write(tmp_path / name), list[str]()
+    for step in ("is_iframe", "resized"):
+        function = getattr(iframes, step)
+
+        def noted(*args: Any, step: str = step, function: Any = function) -> Any:
+            found = function(*args)
+            done.extend([step] * (found is not False))
+            return found
+
+        monkeypatch.setattr(iframes, step, noted)
+    assert len(iframes.read_iframes(path, 32, None, *known).index) == 4
+    assert done == ["is_iframe", "resized"] * 4
+
+
 @pytest.mark.parametrize("far", [True, False])
 def test_an_index_that_is_wrong_is_not_followed(tmp_path: Path, far: bool) -> None:
     """Where it has another picture than an I picture, or nothing at all, the I-frames are those of a full decode."""
@@ -117,10 +137,14 @@ def test_an_index_that_is_wrong_is_not_followed(tmp_path: Path, far: bool) -> No
     else:
         data[flags], data[flags + 16] = 0, 0x10  # not this one but the next is a key frame
     wrong.write_bytes(data)
+
+    def scaled(frame: av.VideoFrame) -> iframes._Picture:
+        return iframes._Picture(frame.pts, frame.time, video.resized(frame, 32))
+
     with video.opened(wrong) as (container, stream):
         places = iframes._places(stream, FRAMES, 4)
         assert list(places) == [0, 6 if far else 7, 12, 18]
-        assert iframes._key_frames(container, stream, places) is None
+        assert iframes._key_frames(container, stream, places, scaled) is None
     found = iframes.read_iframes(wrong, 32, None, FRAMES, 4)
     np.testing.assert_array_equal(found.index, expected.index)
     np.testing.assert_array_equal(found.images, expected.images)
