@@ -174,10 +174,10 @@ class Bench:
         if shown:
             print(f"{self.goal}: {case}: {shown} {unit}", flush=True)
 
-    def keep(self, case: str, taken: Mapping[str, list[float]]) -> None:
-        """Keep seconds, by name, that were taken together."""
+    def keep(self, case: str, taken: Mapping[str, list[float]], unit: str = "s") -> None:
+        """Keep values, by name, that were taken together."""
         runs = len(next(iter(taken.values())))
-        self.compare(case, {name: iter(values).__next__ for name, values in taken.items()}, runs, warm=False)
+        self.compare(case, {name: iter(values).__next__ for name, values in taken.items()}, runs, unit, warm=False)
 
     def value(self, case: str, value: float, unit: str, name: str = CSVR, note: str = "") -> None:
         """Keep what needs no second run: a size, a count."""

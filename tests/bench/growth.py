@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench import media
-from tests.bench.figures import Bench, Figures, Goal, run
+from tests.bench.figures import RUNS, Bench, Figures, Goal, run
 from workflow.scripts.compose_params import composed
 
 BASE, TIMES = 20, (1, 10, 100)
@@ -27,11 +27,14 @@ def measure(bench: Bench) -> None:
         if f"{TIME} I-frames" in bench.figures(bench.goal).cases() and done(bench, count):
             continue
         folder = videos(bench, count)
-        found = {step: alone("-m", "tests.bench.grown", step, folder, str(count)) for step in STEPS[:-1]}
-        found[STEPS[-1]] = plan(bench, times, folder)
-        for step, (seconds, memory) in found.items():
-            bench.value(f"{TIME} {step}", seconds, "s", f"{count} videos", "one run")
-            bench.value(f"{MEMORY} {step}", memory, "MB", f"{count} videos", "one run")
+        found = {step: list[tuple[float, float]]() for step in STEPS}
+        for _ in range(1 if bench.quick else RUNS):
+            for step in STEPS[:-1]:
+                found[step].append(alone("-m", "tests.bench.grown", step, folder, str(count)))
+            found[STEPS[-1]].append(plan(bench, times, folder))
+        for step, runs in found.items():
+            for case, unit, values in zip((TIME, MEMORY), ("s", "MB"), zip(*runs, strict=True), strict=True):
+                bench.keep(f"{case} {step}", {f"{count} videos": list(values)}, unit)
 
 
 def done(bench: Bench, count: int) -> bool:
