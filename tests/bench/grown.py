@@ -36,7 +36,7 @@ def main() -> None:
     side, names = params["features"]["short_side"], [f"v{k:05d}" for k in range(count)]
     videos = [Video(name, folder / "videos" / f"{name}.avi", FRAMES) for name in names]
     torch.set_num_threads(1)
-    for made in {"I-frames": ["iframes"], "clips": ["clips"]}.get(step, []):
+    if made := {"I-frames": "iframes", "clips": "clips"}.get(step):
         (folder / made).unlink(missing_ok=True)  # by the run before
     began = time.perf_counter()
     if step == "I-frames":
