@@ -264,7 +264,7 @@ def run(main: Callable[[], None]) -> None:
         print(f"csvr: {message}", file=sys.stderr)
         sys.exit(code)
 
-    memory.keep()
+    memory.prepare()
     try:
         main()
         sys.stdout.flush()

@@ -1,75 +1,104 @@
-"""Memory is kept, lies in large pages, and is the same for all threads."""
+"""Commands have mimalloc as their allocator, and look for garbage seldom while they start."""
 
 from __future__ import annotations
 
+import gc
+import json
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from csvr import memory
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
-HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+pytestmark = pytest.mark.skipif(not memory.LIBRARY.exists(), reason="cmeel-mimalloc is not installed")
 
-SEEN = """
-import ctypes, resource, threading
+ROOT = Path(__file__).parents[1]
+COMMAND = """
+import gc, json, os, resource, sys
 from pathlib import Path
-from csvr import memory
-
-def where(block):
-    "What the kernel says of the mapping that the middle of a block lies in."
-    address, inside, found = ctypes.addressof(ctypes.c_char.from_buffer(block)) + len(block) // 2, False, {}
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        key, *values = line.split()
-        if not key.endswith(":"):
-            begin, end = (int(x, 16) for x in key.split("-"))
-            inside = begin <= address < end
-        elif inside:
-            found[key[:-1]] = values
-    return found
+print(os.getpid())  # of both starts, if there are two
+sys.stdout.flush()
+from csvr import cli, memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     block = bytearray(48 << 20)
     block[::4096] = bytes(len(block) // 4096)
-    return block, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def main():
+    found = {"flags": sys.argv[1:], "warnings": sys.warnoptions, "stdin": sys.stdin.read(), "here": os.getcwd()}
+    found["mimalloc"] = str(memory.LIBRARY.resolve()) in Path("/proc/self/maps").read_text()
+    found["faults"] = [faults(), faults()]
+    found["starting"] = gc.get_threshold()
+    memory.settle()
+    found["settled"] = [gc.get_threshold(), gc.get_freeze_count()]
+    print(json.dumps(found))
+    sys.exit(7)
+
+cli.run(main)
 """
 
 
-def run(code: str) -> str:
-    """What a fresh Python prints."""
-    done = subprocess.run([sys.executable, "-c", SEEN + code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def start(tmp_path: Path, limit: int = resource.RLIM_INFINITY, **environment: str) -> tuple[list[str], dict[str, Any]]:
+    """Process numbers that a command printed, and what it found."""
+    script = tmp_path / "a command.py"
+    script.write_text(COMMAND)
+    kept = {name: value for name, value in os.environ.items() if name != memory.PRELOAD}
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", script, "--flag", "two words", ""], cwd=tmp_path, text=True,
+        input="from stdin", capture_output=True, env=kept | {"PYTHONPATH": str(ROOT)} | environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY)),
+    )  # fmt: skip
+    assert done.returncode == 7, done.stderr
+    *numbers, found = done.stdout.splitlines()
+    return numbers, json.loads(found)
 
 
-def test_freed_memory_is_taken_again_without_the_kernel() -> None:
-    again = "\nblock, first = faults(); del block; block, second = faults(); print(second)"
-    assert int(run("memory.keep()" + again)) < 100
-    assert int(run(again)) > 1000, "the library keeps it by itself: then `keep` is not needed"
+def test_a_command_starts_anew_with_mimalloc_and_all_that_it_was_given(tmp_path: Path) -> None:
+    numbers, found = start(tmp_path)
+    assert len(numbers) == 2 and len(set(numbers)) == 1, "a new process: signals would miss it"
+    assert found["mimalloc"]
+    assert found["flags"] == ["--flag", "two words", ""] and found["warnings"] == ["error::ResourceWarning"]
+    assert found["stdin"] == "from stdin" and found["here"] == str(tmp_path)
 
 
-@pytest.mark.skipif(
-    not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(), reason="large pages are switched off here"
-)
-def test_memory_lies_in_large_pages() -> None:
-    assert run("memory.keep(); block, _ = faults(); print('hg' in where(block)['VmFlags'])") == "True"
+def test_a_process_that_was_told_of_its_allocator_keeps_it(tmp_path: Path) -> None:
+    numbers, found = start(tmp_path, LD_PRELOAD="")
+    assert len(numbers) == 1 and not found["mimalloc"]
+    numbers, found = start(tmp_path, LD_PRELOAD=str(memory.LIBRARY))
+    assert len(numbers) == 1 and found["mimalloc"]
 
 
-def test_threads_get_theirs_from_the_same_place() -> None:
-    thread = """
-found = []
-thread = threading.Thread(target=lambda: found.append(bytearray(8 << 20)))
-thread.start(); thread.join()
-print(where(found[0])["Size"][0])
-"""
-    assert int(run("memory.keep()" + thread)) << 10 > memory.HUGE // 2
-    assert int(run(thread)) << 10 < memory.HUGE // 2
+def test_freed_memory_is_taken_again_without_the_kernel(tmp_path: Path) -> None:
+    assert start(tmp_path)[1]["faults"][1] < 100
+    without = start(tmp_path, LD_PRELOAD="")[1]["faults"][1]
+    assert without > 1000, "the C library keeps it by itself: then nothing is gained"
 
 
-def test_nothing_is_set_aside_of_a_limited_address_space() -> None:
-    limit = "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.RLIM_INFINITY)); memory.keep()"
-    size = run(f"{limit}; block, _ = faults(); print(where(block)['Size'][0])")
-    assert int(size) << 10 < memory.HUGE // 2
+def test_a_limited_address_space_is_enough(tmp_path: Path) -> None:
+    assert start(tmp_path, limit=1 << 30)[1]["mimalloc"]
+
+
+def test_without_the_library_a_command_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(memory.PRELOAD, raising=False)
+    monkeypatch.setattr(memory, "LIBRARY", tmp_path / "libmimalloc.so")
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("started anew"))
+    before = gc.get_threshold()
+    try:
+        memory.prepare()
+    finally:
+        gc.set_threshold(*before)
+    assert memory.PRELOAD not in os.environ
+
+
+def test_garbage_is_looked_for_seldom_until_work_begins(tmp_path: Path) -> None:
+    _, found = start(tmp_path)
+    assert found["starting"][0] == memory.SELDOM
+    threshold, frozen = found["settled"]
+    assert tuple(threshold) == memory.OFTEN and frozen > 1000

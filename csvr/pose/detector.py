@@ -195,7 +195,9 @@ class Detector:
     def __init__(self, net: Any, thresholds: Mapping[str, float | bool], device: str = "cpu") -> None:
         openpifpaf = library()
 
-        logging.getLogger("openpifpaf").setLevel(logging.WARNING)  # it logs every image at INFO
+        # It logs every image at INFO, and says of each video that the decoder's maps are as large as its frames.
+        logging.getLogger("openpifpaf").setLevel(logging.WARNING)
+        torch.ops.openpifpaf.set_quiet(True)
         set_thresholds(thresholds)
         self._device = torch.device(device)
         self._net = net.eval().to(device=self._device, memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ from typing import Any
 from sacred import SETTINGS, Experiment
 from sacred.run import Run
 
+from csvr import memory
 from csvr.tracking.observers import Files, database
 from csvr.tracking.sources import ROOT, code_hash
 
@@ -57,6 +58,7 @@ def record(name: str, main: Callable[[dict[str, Any], Run], Any], config: dict[s
         _run.info["code_sha256"] = code
         if further:
             _run.info["database_run"] = further.key
+        memory.settle()
         return main(config, _run)
 
     # Snakemake ends jobs by SIGTERM, and batch systems too; without a handler nothing would be recorded.

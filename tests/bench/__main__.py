@@ -34,7 +34,7 @@ def main() -> None:
     args = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    memory.keep()  # as every command does
+    memory.prepare()  # as every command does
     args.output.parent.mkdir(parents=True, exist_ok=True)
     raw = args.output.with_suffix(".jsonl")
     bench = Bench(raw, args.scratch.resolve(), args.quick, args.peers, args.finished.resolve(), args.real)

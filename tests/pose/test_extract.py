@@ -281,3 +281,12 @@ def test_poses_do_not_depend_on_the_videos_before(clip: tuple[Path, np.ndarray],
     both, one = (shards.Shards([tmp_path / name])["b"] for name in ("both", "one"))
     assert both[..., 2].any()
     np.testing.assert_array_equal(both, one)
+
+
+def test_a_new_decoder_says_nothing_of_the_size_of_its_maps(
+    clip: tuple[Path, np.ndarray], detector: Detector, capfd: pytest.CaptureFixture[str]
+) -> None:
+    detector.forget()
+    video_poses(clip[0], detector, SETTINGS)
+    said = capfd.readouterr()
+    assert said.out == said.err == ""
