@@ -65,6 +65,7 @@ def main() -> None:
     test = pd.concat([rows[rows.split == "test"] for rows in splits])
     trained = args.params["pretrain"]["steps"] > 0
     model.to(device)
+    sizes = size(args.params, pose_frames)
 
     def evaluate(config: dict[str, Any], run: Run) -> dict[str, float]:
         began = time.monotonic()
@@ -87,7 +88,7 @@ def main() -> None:
                     "peak_memory_mb": {
                         "pretrain": header.get("peak_memory_mb"), "evaluate": peak_memory_mb(device),
                     },
-                    "size": size(args.params, pose_frames), "labelled": labelled(table, args.params),
+                    "size": sizes, "labelled": labelled(table, args.params),
                     "seconds": {"pretrain": header["seconds"], "evaluate": time.monotonic() - began},
                     "splits": len(splits), "videos": test.video.tolist(), "labels": test.label.tolist(),
                     "classes": table.drop_duplicates("label").sort_values("label")["class"].tolist(),
