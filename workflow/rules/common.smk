@@ -30,12 +30,15 @@ from snakemake.logging import logger
 # Nothing that takes long to import.
 sys.path[:0] = [str(workflow.basedir), str(Path(workflow.basedir, "workflow", "scripts"))]
 from check_params import message, problems
+from lean import look_when_a_job_ends, remember_checksums
 from csvr.errors import UserError
 from csvr.files import sha256
 from csvr.launch import gpus
 from csvr.tracking import observer_url
 from csvr.tracking.sources import code_hash
 from csvr.variants import PRETRAIN, VARIED, WEIGHTS, applied
+
+remember_checksums()
 
 # A plan needs the lists only; jobs of a run are started with the flags of their own.
 PLAN = r"-[a-z]*n[a-z]*|--dry-?run|--dag|--rulegraph|--lint"
@@ -115,6 +118,7 @@ if workflow.is_main_process and (said := full_disk(1)):
 
 
 onstart:
+    look_when_a_job_ends(workflow.scheduler)
     warn_of_observer(starting=True)
     date_back()
 
