@@ -35,6 +35,7 @@ def main() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     memory.prepare()  # as every command does
+    os.environ.pop(memory.PRELOAD, None)  # for this process alone: what it starts begins as if started by hand
     args.output.parent.mkdir(parents=True, exist_ok=True)
     raw = args.output.with_suffix(".jsonl")
     bench = Bench(raw, args.scratch.resolve(), args.quick, args.peers, args.finished.resolve(), args.real)

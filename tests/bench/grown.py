@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 import yaml
 
+from csvr import memory
 from csvr.data.batches import ClipShape, Features
 from csvr.data.clips import packed, read_video
 from csvr.data.extraction import Video, extract_videos
@@ -30,6 +31,7 @@ FRAMES = 40
 
 
 def main() -> None:
+    memory.prepare()  # as every command does
     """Run one step."""
     step, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
