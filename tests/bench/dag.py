@@ -88,6 +88,8 @@ def nothing(folder: Path) -> float:
 
 
 STARTED = """
+from csvr import memory
+memory.prepare()  # before torch, or that would be imported twice
 import runpy, sys, time
 
 begun = []
