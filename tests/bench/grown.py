@@ -31,8 +31,8 @@ FRAMES = 40
 
 
 def main() -> None:
-    memory.prepare()  # as every command does
     """Run one step."""
+    memory.prepare()  # as every command does
     step, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     side, names = params["features"]["short_side"], [f"v{k:05d}" for k in range(count)]
