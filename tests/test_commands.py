@@ -14,6 +14,7 @@ import sys
 import textwrap
 from collections import defaultdict
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -169,13 +170,14 @@ def ended(error: BaseException | None) -> int:
         if error is not None:
             raise error
 
-    try:
-        cli.run(main)
-    except SystemExit as code:
-        return int(str(code.code))
-    except Exception:
-        return 1
-    return 0
+    with mock.patch.object(cli.memory, "prepare"):  # which would start pytest anew
+        try:
+            cli.run(main)
+        except SystemExit as code:
+            return int(str(code.code))
+        except Exception:
+            return 1
+        return 0
 
 
 def test_exit_codes_are_those_of_the_docs() -> None:
