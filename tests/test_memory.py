@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from csvr import memory
+from csvr.tracking.sources import ROOT
 
 pytestmark = pytest.mark.skipif(not memory.LIBRARY.exists(), reason="cmeel-mimalloc is not installed")
 
-ROOT = Path(__file__).parents[1]
 COMMAND = """
 import gc, json, os, resource, sys
 from pathlib import Path

@@ -15,7 +15,9 @@ from lean import look_when_a_job_ends, remember_checksums
 from snakemake.scheduling.job_scheduler import JobRateLimiter
 from snakemake.settings.types import MaxJobsPerTimespan
 
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+from csvr.tracking.sources import ROOT
+
+SCRIPTS = ROOT / "workflow" / "scripts"
 JOBS, OUTPUTS = 5, 2
 SNAKEFILE = f"""
 import hashlib, sys
